@@ -1,5 +1,6 @@
 """The public API of a scenario file: `Scenario`, `Load`, `Objectives`, `StopConditions`, `Role`,
-`Borrower` and `harness.faults`. What tests import is in `harness.testing`.
+`Borrower` and `harness.faults`. What a target's module
+imports is `Target` and `harness.target`, what tests import `harness.testing`.
 
 Exports are lazy: `Borrower` brings Locust, which patches the standard library at import and must
 not come along when only a stored run is judged. A public name stands in both lists below.
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from harness.plan.scenario import Load as Load
     from harness.plan.scenario import Scenario as Scenario
     from harness.plan.stop_conditions import StopConditions as StopConditions
+    from harness.target.interface import Target as Target
 else:  # a type checker that saw this `__getattr__` would take any name for one of ours
     from harness.core.lazy_names import lazy_names
 
@@ -29,6 +31,7 @@ else:  # a type checker that saw this `__getattr__` would take any name for one 
             "Role": "harness.plan.layout",
             "Scenario": "harness.plan.scenario",
             "StopConditions": "harness.plan.stop_conditions",
+            "Target": "harness.target.interface",
             "faults": "harness.faults",
         },
     )

@@ -15,7 +15,8 @@ import pytest
 
 from harness.core import http_calls
 from harness.target import ledger_watch
-from harness.target.interface import Ledger, Target
+from harness.target.interface import Target
+from harness.target.ledger import Ledger
 from harness.target.ledger_watch import LedgerSource
 
 ACCOUNTS = frozenset({"account-1"})

@@ -26,7 +26,8 @@ from harness.history.fault_facts import EndedBy
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.history.reader import Facts
 from harness.plan.fault import FaultSpec, PlannedFault, planned
-from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings
+from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
+from harness.plan.plan import Objectives, Plan, Scenario, Settings
 from harness.plan.plan import expand as expand_plan
 from harness.plan.schedule import named
 from harness.stack.layouts import local_layout

@@ -13,7 +13,7 @@ import pytest
 
 from harness.core.errors import HarnessError
 from harness.plan.plan import Plan, Scenario, Settings, expand
-from harness.plan.population import LIMIT_FEN, NEAR_LIMIT_FEN, AccountClass
+from harness.plan.population import LIMIT_FEN, AccountClass
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.contract import Contract
 from tests.builders import LOCAL
@@ -238,8 +238,9 @@ def test_limits_are_registered_by_class(
         for borrower in plan.borrowers
     }
 
-    assert limits.keys() == {LIMIT_FEN, NEAR_LIMIT_FEN}
-    assert limits[NEAR_LIMIT_FEN] is AccountClass.NEAR_LIMIT
+    near_limit = plan.lender.near_limit
+    assert limits.keys() == {LIMIT_FEN, near_limit}
+    assert limits[near_limit] is AccountClass.NEAR_LIMIT
 
 
 def test_borrowers_who_cannot_log_in_take_part(

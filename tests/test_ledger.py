@@ -12,9 +12,9 @@ from harness.core import http_calls
 from harness.core.errors import HarnessError
 from harness.history.ledger_facts import LedgerReading
 from harness.target import contract
-from harness.target import interface as ledger_module
+from harness.target import ledger as ledger_module
 from harness.target.contract import ContractLedger
-from harness.target.interface import Ledger
+from harness.target.ledger import Ledger
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
 from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving, source_of
 

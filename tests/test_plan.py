@@ -12,7 +12,7 @@ from harness.plan.objectives import (
     DEFAULT_OBJECTIVES_WITHOUT_FAULT,
 )
 from harness.plan.plan import Arrival, Objectives, Plan, Scenario, Settings, expand
-from harness.plan.population import NEAR_LIMIT_FEN, AccountClass
+from harness.plan.population import AccountClass
 from harness.plan.scenario import Load, check
 from tests.builders import LOCAL
 
@@ -143,8 +143,8 @@ def test_borrowers_near_their_limit_come_twice_at_once_and_never_again(share: fl
     for first, second in pairs:
         assert 0 < second.at_s - first.at_s < 0.001
         assert first.key != second.key
-        assert max(first.amount_fen, second.amount_fen) <= NEAR_LIMIT_FEN
-        assert first.amount_fen + second.amount_fen > NEAR_LIMIT_FEN
+        assert max(first.amount_fen, second.amount_fen) <= plan.lender.near_limit
+        assert first.amount_fen + second.amount_fen > plan.lender.near_limit
         assert not any(a.logs_in or a.reads_credit_line for a in (first, second))
     assert len(plan.arrivals) == 50 * 30
 

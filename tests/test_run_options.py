@@ -23,7 +23,7 @@ from harness.plan.run_options import (
 HARNESS = Path(__file__).parent.parent / "harness"
 WORDS = {word for each in ALL_OPTIONS for word in each.words}
 DECLARING = ("add_argument", "addoption", "Option")
-OF_OTHER_PROCESSES = ("run/conductor", "faults/heal/guardian")
+OF_OTHER_PROCESSES = ("run/run_request", "faults/heal/guardian")
 """They are started by us alone, and their words are those of a protocol."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,22 +20,17 @@ from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession
-from harness.plan.decline import Decline
-from harness.plan.plan import Plan
+from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.population import AccountClass
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
-from harness.target.classification import Answer, Classification, GroundTruth
+from harness.target.answers import Answers, approved, declined
+from harness.target.classification import Classification
 from harness.target.health import HealthPoller
-from harness.target.interface import (
-    Ledger,
-    LoanRequest,
-    NewAccount,
-    OpenedSession,
-    Request,
-    Target,
-)
+from harness.target.interface import Target
+from harness.target.ledger import Ledger
 from harness.target.ledger_watch import LedgerSource
 from harness.target.read_ledger import read_ledger
+from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
 from harness.target.transport import Transport
 from tests.audit import hurry
 from tests.builders import plan_of, rows
@@ -100,78 +95,58 @@ class Book(Ledger):
             if number > int(after)
         ]
 
-    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:
-        """It has none."""
-        return bool(patience), ()
 
-    def rows(self, accounts: frozenset[str]) -> list[LedgerEntry] | None:
-        """No second source."""
-        assert accounts
+class Adapter(Target):
+    """The one class."""
 
+    health = "/alive"
+    classes = ("good", "low_score")
+    token = "pass"
+    answers = Answers(
+        [
+            (200, approved(loan="no", principal="sum")),
+            ((400, "why", "NO_FUNDS"), declined("credit")),
+        ]
+    )
 
-@dataclass(frozen=True)
-class Adapter:
-    """The one class, a `Target`."""
+    def __init__(self, lender: Lender) -> None:
+        super().__init__(lender.url)
+        self.ledger = Book(lender)
 
-    lender: Lender
-    health: ClassVar[tuple[str, ...]] = ("/alive",)
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return self.lender.url
-
-    @property
-    def ledger(self) -> Book:
-        """Its book."""
-        return Book(self.lender)
-
-    def create_accounts(self, accounts: Sequence[NewAccount]) -> Request:
+    def accounts(self, wanted: Sequence[NewAccount]) -> Sequence[Request]:
         """The only truth that it can be told is poverty."""
-        poor = {a.phone: a.account_class is AccountClass.LOW_SCORE for a in accounts}
-        return Request("PUT", "/members", poor)
+        poor = {a.name: a.account_class is AccountClass.LOW_SCORE for a in wanted}
+        return [Request("PUT", "/members", poor)]
 
-    def account_ids(self, reply: Reply) -> Mapping[str, str]:
+    def account_ids(
+        self, wanted: Sequence[NewAccount], replies: Sequence[Reply]
+    ) -> Mapping[str, str]:
         """Pairs."""
-        return dict(reply.json())
+        assert wanted
+        return dict(replies[0].json())
 
-    def log_in(self, phone: str, password: str) -> Request:
-        """Without a password."""
-        assert password
-        return Request("POST", "/door", {"phone": phone})
-
-    def session(self, reply: Reply) -> OpenedSession:
+    def headers(self, account: BorrowerAccount) -> Mapping[str, str]:
         """A pass that never ends."""
-        return OpenedSession(reply.json()["pass"])
+        return {"X-Pass": account.token} if account.token else {}
 
-    def credit_line(self, token: str) -> Request:
+    def log_in(self, account: BorrowerAccount) -> Request:
+        """Without a password."""
+        assert account.password
+        return Request("POST", "/door", {"phone": account.name})
+
+    def credit_line(self, account: BorrowerAccount) -> Request:
         """A read."""
-        return Request("GET", "/line", headers={"X-Pass": token})
+        assert account.token
+        return Request("GET", "/line")
 
-    def borrow(self, token: str, loan: LoanRequest) -> Request:
+    def borrow(self, ask: LoanRequest) -> Request:
         """A deal."""
-        body = {"ref": loan.key, "sum": loan.amount_fen}
-        return Request("POST", "/deals", body, {"X-Pass": token})
+        return Request("POST", "/deals", {"ref": ask.key, "sum": ask.amount})
 
-    def grants(self, reply: Reply) -> bool:
-        """By its status."""
-        return reply.status == 200
-
-    def classify(self, step: Step, answer: Answer, truth: GroundTruth) -> Classification:
-        """Any 200 is good, and poverty is a decline."""
-        if answer.status == 200:
-            if step is Step.BORROW:
-                return Classification(Outcome.APPROVED, loan_id=answer.payload["no"])
-            return Classification(Outcome.OK, token=answer.payload.get("pass"))
-        if answer.payload.get("why") != "NO_FUNDS":
-            return Classification(Outcome.FAILED)
-        right = truth.expected_decline is Decline.CREDIT
-        outcome = Outcome.DECLINED if right else Outcome.FAILED
-        return Classification(outcome, "NO_FUNDS", Decline.CREDIT, false_declined=not right)
-
-    def find_by_key(self, token: str, key: str) -> Request:
+    def find_by_key(self, account: BorrowerAccount, key: str) -> Request:
         """Deals of one reference."""
-        return Request("GET", "/deals", headers={"X-Pass": token}, query={"ref": key})
+        assert account.token
+        return Request("GET", "/deals", query={"ref": key})
 
     def loans(self, reply: Reply) -> tuple[KeyedLoan, ...]:
         """All that was found."""
@@ -181,26 +156,21 @@ class Adapter:
 class Steps:
     """What a borrower does at any target."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
-
     def log_in(self, journey: Journey) -> Classification:
         """Open a session."""
-        account = journey.account
-        return self._do(Step.LOG_IN, journey, self._target.log_in(account.phone, account.password))
+        account = journey.account.as_seen(logged_in=False)
+        return journey.ask(Step.LOG_IN, journey.target.log_in(account))
 
     def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit."""
-        return self._do(Step.CREDIT_LINE, journey, self._target.credit_line(journey.token))
+        return journey.ask(Step.CREDIT_LINE, journey.target.credit_line(journey.account.as_seen()))
 
     def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan."""
-        loan = LoanRequest(journey.arrival.key, journey.arrival.amount_fen)
-        return self._do(Step.BORROW, journey, self._target.borrow(journey.token, loan))
-
-    def _do(self, step: Step, journey: Journey, request: Request) -> Classification:
-        answer = journey.send(request.method, request.path, request.body, request.headers)
-        return self._target.classify(step, answer, journey.truth)
+        loan = LoanRequest(
+            journey.account.as_seen(), journey.arrival.key, journey.arrival.amount_fen
+        )
+        return journey.ask(Step.BORROW, journey.target.borrow(loan))
 
 
 @pytest.fixture
@@ -240,7 +210,8 @@ def loaded(folder: Path, target: Target, plan: Plan, borrowers: list[Provisioned
     events, transport = EventWriter(run, "load-0"), Transport(target.url)
     journeys = Journeys(
         plan=plan,
-        steps=Steps(target),
+        steps=Steps(),
+        target=target,
         accounts={b.index: Account(b.phone, "p", BorrowerSession(b.token)) for b in borrowers},
         transport=transport,
         events=events,
@@ -255,21 +226,31 @@ def loaded(folder: Path, target: Target, plan: Plan, borrowers: list[Provisioned
     return read_facts(run, plan)
 
 
+def planned(target: Target) -> Plan:
+    """A short mixed run, made for this target."""
+    settings = Settings(
+        rate=2, warm_up_s=1.0, ledger_settle_s=0.2, population="mixed", log_in_share=0.5
+    )
+    return expand("test", "It holds.", Scenario(), settings, lender=target.profile)
+
+
 def test_a_foreign_lender_is_set_up_loaded_and_read(
     lender: Lender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its adapter alone, which is asked for no request that it did not declare."""
     hurry(monkeypatch)
     target = Adapter(lender)
-    wanted = plan_of(rate=2, ledger_settle_s=0.2, population="mixed")
+    wanted = planned(target)
     provisioner = AccountProvisioner(target, lender.url, lambda _: None)
     plan, unlike = provisioner.confirm_classes(wanted)
     borrowers = provisioner.provision(plan)
+    assert target.ledger is not None
     cursor = target.ledger.cursor()
     facts = loaded(tmp_path, target, plan, borrowers)
     reading = read_ledger(LedgerSource(target, cursor), plan, facts, borrowers)
 
-    assert {*unlike, "good", "low_score"} == {str(b.account_class) for b in wanted.borrowers}
+    assert unlike == []
+    assert {"good", "low_score"} == {str(b.account_class) for b in wanted.borrowers}
     came_to = {(o.account_class, o.outcome) for o in rows(facts.operations)}
     assert came_to == {("good", Outcome.APPROVED), ("low_score", Outcome.DECLINED)}
     approved = {o.key for o in rows(facts.operations) if o.outcome is Outcome.APPROVED}
@@ -281,16 +262,18 @@ def test_a_foreign_lender_is_set_up_loaded_and_read(
     assert set(lender.asked) == steps
 
 
-@pytest.mark.parametrize("paths", [("/gone", "/alive"), ()])
+@pytest.mark.parametrize("paths", [("/gone", "/alive"), (None, None)])
 def test_health_is_asked_where_the_target_says(
     lender: Lender,
     tmp_path: Path,
-    paths: tuple[str, ...],
+    paths: tuple[str | None, str | None],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """And nowhere, where it says nothing."""
-    monkeypatch.setattr(Adapter, "health", paths)
+    ready, health = paths
+    monkeypatch.setattr(Adapter, "ready", ready)
+    monkeypatch.setattr(Adapter, "health", health)
     run = RunDirectory.create(tmp_path, plan_of())
     poller = HealthPoller(run, Adapter(lender), 20.0)
     poller.start()
@@ -298,7 +281,7 @@ def test_health_is_asked_where_the_target_says(
     poller.stop()
     facts = read_facts(run, run.read_plan())
 
-    assert facts.health_address == (HealthAddress("/alive", 20.0) if paths else None)
+    assert facts.health_address == (HealthAddress("/alive", 20.0) if health else None)
     assert all(poll.ok for poll in facts.health)
-    assert bool(lender.asked) is bool(paths)
+    assert bool(lender.asked) is bool(health)
     assert caplog.text == ""

@@ -16,6 +16,7 @@ from harness.core.connections import connect
 from harness.core.errors import HarnessError
 from harness.core.shortage import Shortage, shortage_of
 from harness.plan.fault import Direction
+from harness.plan.layout import LayoutLink
 from harness.stack.layouts import layout_of
 from harness.stack.state import HEALTH_PATH, Link, Stack
 
@@ -42,10 +43,14 @@ def own_session(
 
 
 def link_canaries(stack: Stack) -> Iterator[tuple[str, bool]]:
-    """Every link of the stack, and whether its far side answers through it."""
+    """Every link of the stack through which something may be asked, and whether its far side
+    answers.
+    """
     wires = (Link(name, wire.address, wire.address) for name, wire in stack.wires.items())
     for link in (*stack.links.values(), *wires):
-        yield link.name, LinkProbe(link, stack).answers()
+        probe = LinkProbe(link, stack)
+        if probe.has_question:
+            yield link.name, probe.answers()
 
 
 class LinkProbe:
@@ -60,9 +65,13 @@ class LinkProbe:
         self._database_url = stack.database_url if is_database else None
         self._lacked: Shortage | None = None
         found = layout.link(link.name)
-        asked = {"postgres": POSTGRES_SSL_REQUEST, "http": http_question(link)}
-        protocol = found.protocol if found is not None else ""
-        self._questions = [asked[protocol]] if protocol in asked else [*asked.values()]
+        self._path = (found.asks or "") if found is not None and found.protocol == "http" else ""
+        self._questions = _first_questions(found, link)
+
+    @property
+    def has_question(self) -> bool:
+        """Whether there is anything that may be asked through it."""
+        return bool(self._questions)
 
     def answers(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
         """Whether the far side answers a first question in time."""
@@ -137,8 +146,10 @@ class LinkProbe:
 
     def _carry_http(self, direction: Direction, wanted: int) -> tuple[int, float]:
         """How many bytes were carried, and in how many seconds."""
+        if not self._path:
+            return 0, 0.0  # how its far side would carry data is not known
         padding = 0 if direction == "downstream" else min(wanted // 2, _PADDING_BYTES_MAX)
-        question = http_question(self._link, padding)
+        question = http_question(self._link, padding, self._path)
         sent = received = 0
         count = 1
         with self.connect(HEALED_TIMEOUT_SECONDS) as connection:
@@ -175,6 +186,18 @@ class LinkProbe:
         return make_conninfo(self._database_url, host=host, port=port, connect_timeout=3)
 
 
+def _first_questions(found: LayoutLink | None, link: Link) -> list[bytes]:
+    """What the far side is asked first; nothing where nothing may be."""
+    match found.protocol if found is not None else "":
+        case "postgres":
+            return [POSTGRES_SSL_REQUEST]
+        case "http":
+            return [http_question(link, path=(found and found.asks) or HEALTH_PATH)]
+        case "raw":
+            return [((found and found.asks) or "").encode()]
+    return []
+
+
 def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
     """Look until it holds, at most for that time; whether it did."""
     deadline = time.monotonic() + seconds_max
@@ -185,10 +208,12 @@ def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
     return True
 
 
-def http_question(link: Link, padding: int | None = None) -> bytes:
-    """A GET of the health page; with ``padding`` bytes in a header the connection is kept."""
+def http_question(link: Link, padding: int | None = None, path: str = HEALTH_PATH) -> bytes:
+    """A GET of the health page, or of another one; with ``padding`` bytes in a header the
+    connection is kept.
+    """
     more = "Connection: close" if padding is None else f"X-Padding: {'x' * padding}"
-    return f"GET {HEALTH_PATH} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
 
 
 def _read_answers(connection: socket.socket, count: int) -> int:

@@ -70,6 +70,13 @@ def missing_for(planned: PlannedFault, layout: Layout) -> str:
         if not layout.offers(need):
             what = f"the fault {planned.name} needs {_told(need)}, which this target lacks"
             return f"{what}; {remedy(need, layout)}"
+        link = layout.link(need.name) if need.what is Thing.LINK else None
+        if link is not None and not link.protocol:
+            asked = "health" if link.needed else f"asks=... in the link {need.name}"
+            return (
+                f"the fault {planned.name} needs something to ask through {need.name}, to see that"
+                f" it is broken, and the target declares nothing: set {asked}"
+            )
     return ""
 
 

@@ -97,6 +97,7 @@ def arrivals_in(path: Path, plan: Plan, damage: list[str]) -> tuple[Arrival, ...
 
 def _wrong(plan: Plan) -> Iterator[str]:
     yield from wrong_load(plan.settings)
+    yield from plan.lender.wrong()
     for name in ("warm_up_s", "baseline_s", "fault_s", "recovery_s"):
         length_s = getattr(plan.settings, name)
         if not 0 <= length_s <= DAY_SECONDS:

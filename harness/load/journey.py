@@ -32,7 +32,9 @@ from harness.load.sessions import Account
 from harness.load.user_steps import BrokenStepError, call_step, require_planned
 from harness.plan.plan import Arrival, Plan, PlannedBorrower
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session
-from harness.target.interface import TERM_DAYS
+from harness.target.contract import Contract
+from harness.target.interface import Target
+from harness.target.request import TERM_DAYS, Request
 from harness.target.transport import Transport, in_json
 
 BACKOFF_BASE_SECONDS = 0.05
@@ -48,7 +50,8 @@ _NOT_FINISHED = {
 class Journey:
     """One arrival under way, as the steps of a borrower see it.
 
-    A step sends with `send` and returns what the answer came to.
+    A step sends with `ask`, which returns what the answer came to by the target; or with `send`,
+    and says itself what it came to.
     """
 
     arrival: Arrival
@@ -57,6 +60,7 @@ class Journey:
     """What is true of the borrower, for judging the answers."""
     intended_ns: int
     transport: Transport
+    target: Target
     timeout_s: float
     term_days: int = TERM_DAYS
     """For how long the scenario borrows."""
@@ -94,11 +98,20 @@ class Journey:
         """The session to send as bearer."""
         return self.account.session.token
 
+    def ask(self, step: Step, request: Request) -> Classification:
+        """Send a request of the target's, and have it say what the answer came to."""
+        account = self.account.as_seen(logged_in=step is not Step.LOG_IN)
+        sent = self.target.addressed(request, account)
+        answer = self.send(sent.method, sent.target, sent.json, sent.headers)
+        if request.name:
+            self.request = (sent.method, request.name)
+        return self.target.classify(step, answer, self.truth)
+
     def send(
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send one request within what is left of this attempt's deadline, once.
@@ -120,7 +133,7 @@ class Journey:
 
 
 class Steps(Protocol):
-    """What a borrower does; `Borrower` speaks the project's own contract."""
+    """What a borrower does; those of `Borrower` ask the target of the run."""
 
     def log_in(self, journey: Journey) -> Classification:
         """Open a session."""
@@ -150,6 +163,7 @@ class Journeys:
     events: EventWriter
     worker: str
     tell_locust: Callable[..., None]
+    target: Target = field(default_factory=Contract)
     tell_broken: Callable[[str], None] = lambda _: None
     broken: str | None = None
     bug: str | None = None
@@ -168,6 +182,7 @@ class Journeys:
             truth=self._truth_of(self.plan.borrowers[arrival.borrower], arrival),
             intended_ns=intended_ns,
             transport=self.transport,
+            target=self.target,
             timeout_s=self.plan.settings.request_timeout_s,
             term_days=self.plan.term_days,
         )
@@ -192,13 +207,14 @@ class Journeys:
     def _truth_of(self, borrower: PlannedBorrower, arrival: Arrival) -> GroundTruth:
         """A credit line must show the limit of the borrower, less all that this run asks for."""
         known = borrower.account_class
-        least_fen = max(0, known.limit_fen - self._asked_fen[borrower.index])
+        limit_fen = self.plan.lender.limit_of(known)
+        least_fen = max(0, limit_fen - self._asked_fen[borrower.index])
         return GroundTruth(
             expected_decline=known.expected_decline,
             possible_decline=known.possible_decline,
             # A borrower who must be declined may be told so by their credit line.
             least_credit_fen=least_fen if known.expected_decline is None else 0,
-            most_credit_fen=known.limit_fen,
+            most_credit_fen=limit_fen,
             amount_fen=arrival.amount_fen,
         )
 
@@ -209,9 +225,10 @@ class Journeys:
 
     def _walk(self, journey: Journey) -> None:
         # Whoever could not log in before the load has to try now, as they would.
-        if (journey.arrival.logs_in or not journey.token) and not self._log_in(journey):
+        logs_in = journey.arrival.logs_in or not journey.token
+        if logs_in and self.target.offers(Step.LOG_IN) and not self._log_in(journey):
             return
-        if journey.arrival.reads_credit_line:
+        if journey.arrival.reads_credit_line and self.target.offers(Step.CREDIT_LINE):
             read = partial(self._call, self.steps.read_credit_line)
             judged = self._persist(journey, Step.CREDIT_LINE, read)
             if not journey.passes(Step.CREDIT_LINE, judged):
@@ -322,7 +339,7 @@ class Journeys:
             false_declined=judged.false_declined,
             invalid_answer=judged.invalid_answer,
             sent=answer.sent,
-            replayed=answer.replayed,
+            replayed=self.target.replayed.is_in(answer.headers),
             connection_reused=answer.connection_reused,
             key=arrival.key if is_borrow else None,
             amount_fen=arrival.amount_fen if is_borrow else None,

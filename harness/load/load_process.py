@@ -11,6 +11,7 @@ from gevent.monkey import get_original
 
 from harness.core import processes
 from harness.core.errors import HarnessError
+from harness.core.user_module import UserReference
 from harness.history.event_writer import EventWriter
 from harness.history.events import Stall
 from harness.history.run_directory import RunDirectory
@@ -21,6 +22,8 @@ from harness.load.open_loop import OpenLoop, Ticker, own_arrivals
 from harness.load.sessions import Account, BorrowerSession
 from harness.load.user_steps import start_steps
 from harness.plan.plan import Arrival
+from harness.target.contract import Contract
+from harness.target.loading import loaded
 from harness.target.transport import Transport
 
 PREPARE_SECONDS_MAX = 60.0
@@ -124,12 +127,16 @@ class LoadProcess:
         start_steps(steps)
         run = RunDirectory(Path(order.run_dir))
         plan = run.read_plan()
+        target = Contract() if order.target is None else loaded(order.target, order.url)
         journeys = Journeys(
             plan=plan,
             steps=steps,
             accounts={
                 index: Account(
-                    each.phone, each.password, BorrowerSession(each.token, each.expires_ns)
+                    each.phone,
+                    each.password,
+                    BorrowerSession(each.token, each.expires_ns),
+                    each.account_id,
                 )
                 for index, each in order.accounts.items()
             },
@@ -139,6 +146,7 @@ class LoadProcess:
             worker=order.name,
             tell_locust=self._environment.events.request.fire,
             tell_broken=self._end_broken,
+            target=target,
         )
         arrivals = own_arrivals(plan.arrivals, order.index, order.count)
         return _Part(journeys, arrivals, steps.on_stop)
@@ -201,10 +209,16 @@ class Crew:
             member.reported = True
 
     def prepare(
-        self, run_dir: Path, edge_url: str, accounts: dict[int, messages.LoadAccount]
+        self,
+        run_dir: Path,
+        edge_url: str,
+        accounts: dict[int, messages.LoadAccount],
+        target: UserReference | None = None,
+        url: str | None = None,
     ) -> None:
-        """Hand every load process its part; HarnessError where there is none, or where one cannot
-        take part or runs on another host.
+        """Hand every load process its part, and which target to make with which address.
+
+        HarnessError where there is none, or where one cannot take part or runs on another host.
         """
         clients = self._clients()
         if not clients:
@@ -220,6 +234,8 @@ class Crew:
                 edge_url=edge_url,
                 accounts=accounts,
                 boot_id=boot_id(),
+                target=target,
+                url=url,
             )
             self._send(order, member)
         self._wait(lambda member: member.prepared is not None, PREPARE_SECONDS_MAX)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.core.messages import Codec
+from harness.core.user_module import UserReference
 from harness.history.events import Clock, SafetyStop, Stall
 from harness.history.run_facts import RunEndedBy, Trouble
 
@@ -33,6 +34,7 @@ class LoadAccount:
     password: str = field(repr=False)
     token: str = field(repr=False)
     expires_ns: int | None = None
+    account_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,9 @@ FROM_LOAD: Codec[FromLoad] = Codec(FromLoad)
 class PrepareLoad:
     """Its part of a run: the ``index``-th of ``count``. ``borrower`` is the name of the class with
     the steps, ``accounts`` are by the borrower's index.
+
+    ``target`` is the user's class of a target, to be made with the address ``url`` (None for its
+    own); without one, the target speaks our contract.
     """
 
     name: str
@@ -156,6 +161,8 @@ class PrepareLoad:
     edge_url: str
     accounts: dict[int, LoadAccount]
     boot_id: str
+    target: UserReference | None = None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from gevent.event import Event
 
 from harness.history.events import Outcome
 from harness.target.classification import Answer, Classification, may_have_worked
+from harness.target.request import BorrowerAccount
 
 
 @dataclass(slots=True, eq=False)
@@ -43,9 +44,15 @@ class Account:
     phone: str
     password: str = field(repr=False)
     session: BorrowerSession
+    account_id: str = ""
     _log_ins: list[LogInOutcome] = field(default_factory=list)
     _under_way: int = 0
     _quiet: Event = field(default_factory=Event)
+
+    def as_seen(self, *, logged_in: bool = True) -> BorrowerAccount:
+        """As the steps of the target see it; with its session, unless they are to open one."""
+        token = self.session.token if logged_in else ""
+        return BorrowerAccount(self.phone, self.account_id, self.password, token)
 
     @contextmanager
     def logging_in(self) -> Iterator[LogInOutcome]:

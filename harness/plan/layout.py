@@ -74,8 +74,9 @@ class LayoutPart:
 @dataclass(frozen=True, slots=True)
 class LayoutLink:
     """One hop on the way of a request. ``leads_to`` is the group behind it, which speaks
-    ``protocol``; empty for unknown.
+    ``protocol``; empty for unknown, and then nothing may be asked through it.
 
+    ``asks`` is the first question through it: a path for ``http``, for ``raw`` a text as it is.
     ``is_wire``: a pair of kernels that lose packets, with no proxy between them. ``needed``: no
     borrow passes without it.
     """
@@ -86,6 +87,7 @@ class LayoutLink:
     needed: bool = False
     is_wire: bool = False
     where: str = ""
+    asks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from harness.core.errors import UsageError
 from harness.core.numbers import Count, Fen, Seconds
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Layout
+from harness.plan.lender_profile import LenderProfile
 from harness.plan.objectives import (
     STEADY_STATE_KEYS,
     Objectives,
@@ -26,7 +27,6 @@ from harness.plan.objectives import (
     set_fields,
 )
 from harness.plan.population import (
-    NEAR_LIMIT_AMOUNTS_FEN,
     AccountClass,
     PlannedBorrower,
     borrowers_of,
@@ -46,8 +46,6 @@ __all__ = [
     "SteadyState",
 ]
 
-REVIEW_AMOUNT_FEN = 2_500_000
-"""An amount that the reference service sends to manual review."""
 _REVIEW_SHARE = 0.05  # of a mixed population's borrows, large enough for manual review
 _BETWEEN_PAIRED_SECONDS = 1e-4
 RECOVERY_SECONDS_DEFAULT = 10.0
@@ -104,6 +102,7 @@ class Plan:
     stop_sources: dict[str, str] = field(default_factory=dict)
     observe: bool = False
     term_days: int = 30
+    lender: LenderProfile = field(default_factory=LenderProfile)
     schema: str = "lendchaos.plan/2"
 
     @property
@@ -126,6 +125,7 @@ def expand(
     layout: Layout,
     stop: StopConditions | None = None,
     attached: bool = False,
+    lender: LenderProfile | None = None,
 ) -> Plan:
     """Turn a scenario into the exact plan of one run; ``file`` is the ``resilience.yaml``, if any.
 
@@ -133,13 +133,15 @@ def expand(
 
     The same seed gives the same arrival times, borrowers and amounts; run id, keys and phones are
     fresh every time: no second run meets the first one's. ``stop`` is the command line's, and an
-    ``attached`` target is not ours. `UsageError` names everything that is wrong.
+    ``attached`` target is not ours. ``lender`` is what the target says of itself (None: it speaks
+    our own contract). `UsageError` names everything that is wrong.
     """
+    lender = (lender or LenderProfile()).with_amounts(scenario.load.amounts)
     if wrong := check(scenario, settings, layout, file):
         raise UsageError("; ".join(wrong))
     run = uuid.uuid4()
     chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
-    borrowers = _borrowers(scenario.load, settings, chance, run)
+    borrowers = _borrowers(scenario.load, settings, lender, chance, run)
     faults = faults_of(scenario, settings, layout)
     objectives, sources = effective(name, scenario.objectives, file, has_faults=bool(faults))
     plan = Plan(
@@ -154,9 +156,10 @@ def expand(
         phases=_phases(settings, has_faults=bool(faults)),
         faults=faults,
         borrowers=borrowers,
-        arrivals=_arrivals(scenario.load, settings, borrowers, chance, run),
+        arrivals=_arrivals(scenario.load, settings, lender, borrowers, chance=chance, run=run),
         observe=scenario.observe,
         term_days=scenario.load.term_days,
+        lender=lender,
     )
     layers = [layer_of(stop_defaults(plan, attached=attached), "built-in default")]
     layers += file.stop_layers(name) if file else []
@@ -179,20 +182,33 @@ def _phases(settings: Settings, *, has_faults: bool) -> tuple[PlannedPhase, ...]
 
 
 def _borrowers(
-    load: Load, settings: Settings, chance: random.Random, run: uuid.UUID
+    load: Load,
+    settings: Settings,
+    lender: LenderProfile,
+    chance: random.Random,
+    run: uuid.UUID,
 ) -> tuple[PlannedBorrower, ...]:
-    """As many as the rate needs: nobody comes again while their last journey may be under way."""
+    """As many as the rate needs: nobody comes again while their last journey may be under way.
+
+    Whom the lender cannot be told of is a good borrower.
+    """
     count = max(50, round(settings.rate * (settings.drain_s + 1.0)))
     pairs = 0
-    if settings.population == "mixed":
+    if settings.population == "mixed" and AccountClass.NEAR_LIMIT in lender.classes:
         pairs = round(load.near_limit_share * settings.load_s * settings.rate / 2)
-    return borrowers_of(settings.population, count, pairs, chance, run)
+    every = borrowers_of(settings.population, count, pairs, chance, run)
+    return tuple(
+        b if b.account_class in lender.classes else replace(b, account_class=AccountClass.GOOD)
+        for b in every
+    )
 
 
 def _arrivals(
     load: Load,
     settings: Settings,
+    lender: LenderProfile,
     borrowers: tuple[PlannedBorrower, ...],
+    *,
     chance: random.Random,
     run: uuid.UUID,
 ) -> tuple[Arrival, ...]:
@@ -210,10 +226,10 @@ def _arrivals(
     turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # noqa: S311  # as above
     arrivals: list[Arrival] = []
     for index in range(total):
-        # To the fen, so that none can be cut off unnoticed.
-        amount_fen = 100 * chance.randint(*load.amounts) - index % 100
-        if settings.population == "mixed" and chance.random() < _REVIEW_SHARE:
-            amount_fen = REVIEW_AMOUNT_FEN
+        amount_fen = lender.amount(chance, index)
+        for_review = settings.population == "mixed" and chance.random() < _REVIEW_SHARE
+        if for_review and lender.review_from is not None:
+            amount_fen = lender.review_from
         logs_in = chance.random() < settings.log_in_share
         at_s = (index + chance.random()) / settings.rate - settings.warm_up_s
         reads = logs_in or chance.random() < load.credit_line_share
@@ -224,7 +240,7 @@ def _arrivals(
             # Both press "borrow" at once: any other step would take them apart. Only where every
             # journey is to begin with a log-in do theirs.
             logs_in, reads = settings.log_in_share == 1, False
-            amount_fen = pairs.randint(*NEAR_LIMIT_AMOUNTS_FEN)
+            amount_fen = lender.amount_near_limit(pairs)
             if index not in firsts:
                 at_s = arrivals[-1].at_s + _BETWEEN_PAIRED_SECONDS
         arrivals.append(
@@ -232,8 +248,8 @@ def _arrivals(
                 index=index,
                 at_s=at_s,
                 borrower=borrower,
-                logs_in=logs_in,
-                reads_credit_line=reads,
+                logs_in=logs_in and lender.logs_in,
+                reads_credit_line=reads and lender.reads_credit_line,
                 amount_fen=amount_fen,
                 key=str(uuid.uuid5(run, str(index))),
             )

@@ -14,9 +14,6 @@ from harness.plan.decline import Decline
 
 LIMIT_FEN = 100_000_000_000
 """Credit limit of most borrowers: never binds, so that no decline comes from the load itself."""
-NEAR_LIMIT_FEN = 600_000
-"""Credit limit of borrowers near their limit: it covers any of their loans, and no two of them."""
-NEAR_LIMIT_AMOUNTS_FEN = (310_000, 500_000)
 PHONE_DIGITS, PHONE_INDEX_DIGITS_MIN = 15, 5
 BORROWERS, TRIALS = "19", "18"
 """What phones begin with: of those who borrow in the load, and of those tried out before it."""
@@ -42,11 +39,6 @@ class AccountClass(StrEnum):
     def possible_decline(self) -> Decline | None:
         """A cause for which this borrower may rightly be declined, or be served."""
         return Decline.CREDIT if self is AccountClass.NEAR_LIMIT else None
-
-    @property
-    def limit_fen(self) -> int:
-        """The credit limit that this borrower is registered with."""
-        return NEAR_LIMIT_FEN if self is AccountClass.NEAR_LIMIT else LIMIT_FEN
 
 
 _EXPECTED_DECLINE = {

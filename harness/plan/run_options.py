@@ -181,6 +181,7 @@ SHARE = ValueType("SHARE", decimal, "0 to 1")
 FILE, DIRECTORY, HOST, URL = map(ValueType, ("FILE", "DIR", "HOST", "URL"))
 LOG_LEVEL = _one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 NAME, NAMES, FAULT = map(ValueType, ("NAME", "NAMES", "FAULT"))
+CLASS = ValueType("MODULE:CLASS")
 SWITCH = ValueType("", bool)
 ON_OR_OFF = ValueType("on|off", _on_or_off, "on or off", choices=("on", OFF))
 
@@ -233,6 +234,10 @@ RUN_OPTIONS = (
     ),
     _stack("service", _one_of(*SERVICES), "tuned", uses=Use.FORM | _OF_STACK).with_help(
         "client settings of the local stack's service"
+    ),
+    RunOption("target", CLASS, group=TARGET, default_text="our own contract").with_help(
+        "your class of a lender, like lender:Lender or lender.py (docs/targets.md)",
+        uses=Use.OUTSIDE,
     ),
     _load("ledger-settle", DURATION, "10s", uses=_IN_PLAN | Use.STATED).with_help(
         "how long the ledger is watched after it has come to rest"

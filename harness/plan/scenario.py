@@ -66,9 +66,9 @@ class Load(metaclass=Checked):
     covers one loan asks for two at the same moment, which no check outside a lock survives.
 
     ``amounts`` are the smallest and the largest loan that is asked for, in whole units of the
-    currency, and ``term_days`` is its term. ``request_timeout`` is the deadline of one request,
-    ``retries`` how many further tries a failed borrow has. ``ledger_settle`` is how long the ledger
-    is watched once it has come to rest.
+    currency (None: what the target says), and ``term_days`` is its term. ``request_timeout`` is the
+    deadline of one request, ``retries`` how many further tries a failed borrow has.
+    ``ledger_settle`` is how long the ledger is watched once it has come to rest.
     """
 
     rate: int = 50
@@ -79,7 +79,7 @@ class Load(metaclass=Checked):
     log_in_share: float = 0.3
     credit_line_share: float = 1.0
     near_limit_share: float = 0.02
-    amounts: tuple[int, int] = (100, 5000)
+    amounts: tuple[int, int] | None = None
     term_days: int = 30
     request_timeout: Duration = "2s"
     retries: int = 0
@@ -124,7 +124,7 @@ class Load(metaclass=Checked):
                 f"near_limit_share {self.near_limit_share:g} must be from 0 to"
                 f" {NEAR_LIMIT_SHARE_MAX:g}"
             )
-        least, most = self.amounts
+        least, most = self.amounts or (1, 1)
         if not 1 <= least <= most < AMOUNT_MAX:
             found.append(
                 f"amounts {self.amounts} must be two rising whole numbers from 1 to"

@@ -8,6 +8,7 @@ objectives are judged when it is over.
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from harness.core.money import YUAN, Currency
 from harness.plan.checked import Checked
 
 Off = Literal["off"]
@@ -79,8 +80,8 @@ def wrong_conditions(stop: StopConditions | None) -> list[str]:
     return found
 
 
-def in_words(stop: StopConditions) -> list[str]:
-    """What is watched, a line for each condition that is on."""
+def in_words(stop: StopConditions, currency: Currency = YUAN) -> list[str]:
+    """What is watched, a line for each condition that is on; money is in the ``currency``."""
     said = []
     if isinstance(stop.failed_budget, int):
         said.append(f"more than {stop.failed_budget:,} failed borrow requests")
@@ -89,6 +90,6 @@ def in_words(stop: StopConditions) -> list[str]:
     if stop.double_disbursement:
         said.append("a loan is paid out twice")
     if isinstance(stop.principal_at_risk_fen, int):
-        yuan = stop.principal_at_risk_fen / 100
-        said.append(f"more than {yuan:,.2f} yuan paid out unacknowledged, or twice")
+        allowed = currency.text(stop.principal_at_risk_fen)
+        said.append(f"more than {allowed} paid out unacknowledged, or twice")
     return said

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.core.money import Currency
 from harness.history.reader import Facts
 from harness.history.run_facts import BlastRadius
 from harness.plan.plan import Plan
@@ -284,13 +285,13 @@ def log_in(verdict: Verdict) -> Table:
     )
 
 
-def reconciliation(verdict: Verdict) -> Table:
+def reconciliation(verdict: Verdict, currency: Currency | None = None) -> Table:
     """What borrowers were told against what the ledger holds."""
     ledger = verdict.reconciliation
     lead = (
         f"{words.plural(ledger.acknowledged, 'loan')} confirmed to borrowers, the warm-up included;"
         f" {words.count(ledger.in_ledger)} of them in the ledger."
-        f" Money at risk: {words.yuan(ledger.principal_at_risk_fen)}."
+        f" Money at risk: {words.money(ledger.principal_at_risk_fen, currency)}."
     )
     if ledger.watched_s is not None:
         lead += f" Watched for {words.seconds(ledger.watched_s)} after it had come to rest."
@@ -373,7 +374,7 @@ def stops(plan: Plan, facts: Facts) -> Table:
         hit = tripped is not None and tripped.condition == name
         state = Cell(words.clean(tripped.text), tone="fail") if hit and tripped else "never"
         source = words.clean(plan.stop_sources.get(name, ""))
-        rows.append(row(Cell(words.spaced(name), note=source), _allowed(name, value), state))
+        rows.append(row(Cell(words.spaced(name), note=source), _allowed(plan, name, value), state))
     if tripped is not None and tripped.condition not in STOP_KINDS:
         cell = Cell(words.clean(tripped.text), tone="inconclusive")
         rows.append(row(words.spaced(tripped.condition), "none", cell))
@@ -385,7 +386,8 @@ def stops(plan: Plan, facts: Facts) -> Table:
     )
 
 
-def _allowed(name: str, value: object) -> str:
+def _allowed(plan: Plan, name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int):
         return "none"
-    return words.yuan(value) if STOP_KINDS.get(name) == "fen" else words.count(value)
+    is_money = STOP_KINDS.get(name) == "fen"
+    return words.money(value, plan.lender.currency) if is_money else words.count(value)

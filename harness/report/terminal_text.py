@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.core.money import Currency
 from harness.report import words
 from harness.report.tiles import after_heal, tiles
 from harness.verdict.reasons import NOT_DECIDED, about
@@ -21,10 +22,17 @@ _Line = tuple[str, str, str]
 """A word, its style, and what is said under it."""
 
 
-def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = True) -> str:
+def render(
+    verdict: Verdict,
+    report_path: str,
+    width: int = 100,
+    color: bool = True,
+    currency: Currency | None = None,
+) -> str:
     """A summary of some twenty lines; ``color`` False leaves out every escape sequence.
 
-    Without a ``report_path`` nothing was written that could be named.
+    Without a ``report_path`` nothing was written that could be named. ``currency`` is that of the
+    target; where it is not known, money is in minor units.
     """
     out = StringIO()
     console = Console(
@@ -41,7 +49,7 @@ def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = T
     head = Text(f" {words.VERDICT[verdict.verdict]} ", style=COLOUR[verdict.verdict])
     console.print(head, Text(words.cut(words.clean(verdict.scenario), 80), style="bold"))
     console.print(Text(words.cut(words.clean(verdict.sentence), 800)))
-    console.print(_figures(verdict))
+    console.print(_figures(verdict, currency))
     for word, style, text in (*_reasons(verdict), *_remarks(verdict)):
         console.print(Text.assemble((f"{word:<12} ", style), text))
     if not report_path:
@@ -54,12 +62,12 @@ def render(verdict: Verdict, report_path: str, width: int = 100, color: bool = T
     return out.getvalue()
 
 
-def _figures(verdict: Verdict) -> Table:
+def _figures(verdict: Verdict, currency: Currency | None) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", overflow="fold")
     table.add_column(overflow="fold")
-    for tile in tiles(None, verdict):
+    for tile in tiles(None, verdict, currency):
         table.add_row(
             Text(tile.name),
             Text(tile.figure, style=_TONE.get(tile.tone, "bold")),

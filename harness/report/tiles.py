@@ -3,6 +3,7 @@
 from dataclasses import replace
 from textwrap import shorten
 
+from harness.core.money import Currency
 from harness.plan.plan import Plan, SteadyState
 from harness.report import words
 from harness.report.people import wider
@@ -46,12 +47,15 @@ _WAYS = (("lost", "phantom", "corrupt"), ("duplicated", "unbalanced"))
 _SETTLED_BY_LEDGER = ("ledger_unread", "ledger_incomplete")
 
 
-def tiles(plan: Plan | None, verdict: Verdict) -> list[Tile]:
+def tiles(plan: Plan | None, verdict: Verdict, currency: Currency | None = None) -> list[Tile]:
     """Failed, time to recover, lost service, money, unknown outcome; then each other objective
     that was missed.
+
+    The ``currency`` is that of the plan, where there is one.
     """
-    found = [_failed(verdict), _recovery(verdict), _lost_service(plan, verdict), money(verdict)]
-    found.append(_unknown(verdict))
+    currency = currency if plan is None else plan.lender.currency
+    found = [_failed(verdict), _recovery(verdict), _lost_service(plan, verdict)]
+    found += [money(verdict, currency), _unknown(verdict)]
     for result in verdict.objectives:
         if result.verdict is not Judgement.FAIL:
             continue
@@ -273,7 +277,7 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
     return Tile(name, figure, tuple(notes), "impact" if lost else "")
 
 
-def money(verdict: Verdict) -> Tile:
+def money(verdict: Verdict, currency: Currency | None = None) -> Tile:
     """All that must hold of the money in one: red if any of it does not."""
     ledger, name = verdict.reconciliation, "Money"
     failing = [f for f in verdict.findings if f.verdict is Weight.FAIL]
@@ -294,7 +298,8 @@ def money(verdict: Verdict) -> Tile:
         ]
         told += [words.finding(f.code) for f in broken if not getattr(ledger, f.code, 0)]
         if ledger.principal_at_risk_fen:
-            told.append(f"{words.yuan(ledger.principal_at_risk_fen)} at risk, their whole amount")
+            at_risk = words.money(ledger.principal_at_risk_fen, currency)
+            told.append(f"{at_risk} at risk, their whole amount")
         return Tile(name, figure, (*told, *notes), "fail")
     if not ledger.ledger_read:
         reason = why(verdict, *_SETTLED_BY_LEDGER, "interrupted")

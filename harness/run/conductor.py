@@ -6,7 +6,6 @@ standard input and output. End of file means that the load process died: then ev
 and the run is judged as interrupted.
 """
 
-import argparse
 import logging
 import signal
 import sys
@@ -40,6 +39,7 @@ from harness.report.write_report import write
 from harness.run.commands import obey
 from harness.run.preview import told_before
 from harness.run.room_watch import places_of, room_watched
+from harness.run.run_request import RunRequest, asked_of
 from harness.run.safety.feasible import require_feasible, require_reach, settings_for
 from harness.run.safety.radius import radius_of
 from harness.run.safety.watch import LedgerTail, SafetyWatch
@@ -49,6 +49,7 @@ from harness.stack.layouts import layout_of
 from harness.stack.run_lock import held_alone
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 from harness.target.contract import Contract
+from harness.target.declared import absent
 from harness.target.health import HealthPoller
 from harness.target.interface import Target
 from harness.target.ledger_watch import LedgerSource
@@ -64,33 +65,13 @@ LOAD_OVERRUN_SECONDS = 30.0
 _log = logging.getLogger("lendchaos.conductor")
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What the load process asks for."""
-
-    run: KeptRecord
-    state_dir: Path
-    host: str | None
-    allow_targets: frozenset[str]
-
-
 def main() -> int:
     """Run one run; the exit code matters only where it is started by hand."""
     forget_libpq_variables()
-    parser = argparse.ArgumentParser(prog="python -m harness.run.conductor", description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--state-dir", type=Path, required=True)
-    parser.add_argument("--host")
-    parser.add_argument("--allow-target", action="append", default=[])
-    options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     channel = Channel()
-    request = RunRequest(
-        KeptRecord(options.run, lambda text: channel.send(protocol.RecordUnwritten(text))),
-        options.state_dir.absolute(),
-        options.host,
-        frozenset(options.allow_target),
-    )
+    unwritten = lambda text: channel.send(protocol.RecordUnwritten(text))  # noqa: E731
+    request = asked_of(sys.argv[1:], unwritten, __doc__)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda got, _: channel.interrupt("signal", signal.Signals(got).name))
     try:
@@ -100,6 +81,8 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
         if isinstance(error, OSError) and (refused := _refusal(error, request)):
             return _fail(channel, ExitCode.INCONCLUSIVE, refused)
+        if said := request.blamed(error):
+            return _fail(channel, ExitCode.USAGE, said)
         _log.exception("our bug")
         return _fail(channel, ExitCode.INTERNAL, f"our bug, {type(error).__name__}: {error}")
     finally:
@@ -129,7 +112,7 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         UsageError: the plan asks for what this target cannot give.
         HarnessError: the environment failed before there was anything to judge.
     """
-    run = request.run
+    request, run = request.with_target(), request.run
     plan, reader = run.read_plan(), RunReader(run)
     run.write_status(RunStatus(target="not reached", interrupted=True))
     with ExitStack() as clean_up:
@@ -139,7 +122,7 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         try:
             stack = _bring_up(request, plan, channel, clean_up, guardian)
             with LockGuard(stack, channel.check_interrupt) as check:
-                scene = _prepare(run, plan, stack, channel, check)
+                scene = _prepare(request, plan, stack, channel, check)
             guardian.await_ready()
         except Interrupted:
             _log.info("interrupted before the load")
@@ -152,12 +135,13 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         run.go_on()
         run.seal()
         verdict, path = judged(run, reader)
+    money = plan.lender.currency
     channel.send(
         protocol.RunJudged(
             verdict=str(verdict.verdict),
             exit_code=int(verdict.exit_code),
             sentence=verdict.sentence,
-            summary=terminal_text.render(verdict, path, color=False),
+            summary=terminal_text.render(verdict, path, color=False, currency=money),
             report=path,
             run_dir=str(run.path),
         )
@@ -186,8 +170,8 @@ def _bring_up(
     request: RunRequest, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
 ) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
-    progress, host = channel.progress, request.host
-    require_feasible(plan, request.state_dir, host, request.allow_targets)
+    progress, host, lender = channel.progress, request.host, request.target
+    require_feasible(plan, request.state_dir, host, request.allow_targets, target=lender)
     state_dir = request.state_dir if host is None else request.state_dir / ATTACHED
     clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
     running = load_state(state_dir) if host is None else None
@@ -198,7 +182,8 @@ def _bring_up(
     if host is None:
         stack = up(settings_for(plan, running), state_dir, progress, request.allow_targets)
     else:
-        stack = attach(host, state_dir, request.allow_targets, progress)
+        parts = None if lender is None else lender.parts
+        stack = attach(host, state_dir, request.allow_targets, progress, parts)
     if running is None:
         clean_up.callback(down, state_dir)
     require_reach(stack, request.allow_targets)
@@ -223,9 +208,11 @@ def _timeline(run: KeptRecord, plan: Plan, stack: Stack, channel: Channel) -> Fa
 
 
 def _prepare(
-    run: KeptRecord, plan: Plan, stack: Stack, channel: Channel, check: Callable[[], None]
+    request: RunRequest, plan: Plan, stack: Stack, channel: Channel, check: Callable[[], None]
 ) -> Scene:
     """Everything that has to stand before the load, with a look for an interrupt in between."""
+    run = request.run
+    lender = request.target or Contract(stack.service_url, stack.admin_token, stack.database_url)
 
     def progress(text: str) -> None:
         check()
@@ -235,12 +222,11 @@ def _prepare(
     timeline = _timeline(run, plan, stack, channel)
     notes = timeline.put_right("before the load", progress)
     notes += timeline.check(progress)
-    lender = Contract(stack.service_url, stack.admin_token, stack.database_url)
     provisioner = AccountProvisioner(lender, stack.edge_url, progress, check)
     progress("trying one borrower of each class")
     offered, unlike = provisioner.confirm_classes(plan)
-    if stack.kind == "local":
-        # Our own service knows every class: one treated wrongly is a defect of it, and is measured.
+    if stack.kind == "local" or not isinstance(lender, Contract):
+        # It says which classes it knows: one treated wrongly is a defect of it, and is measured.
         notes += tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
     else:
         notes += tuple(f"the target does not know borrowers of class {name}" for name in unlike)
@@ -249,14 +235,16 @@ def _prepare(
     progress(f"registering {len(plan.borrowers)} borrowers")
     borrowers = provisioner.provision(plan)
     run.write_accounts({b.index: b.account_id for b in borrowers})
-    progress("reading where the ledger stands")
-    cursor = lender.ledger.cursor(check)
+    cursor: int | str = 0
+    if lender.ledger is not None:
+        progress("reading where the ledger stands")
+        cursor = lender.ledger.cursor(check)
     check()
     if stack.settings is not None and stack.settings.defect:
         notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
     classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
     target = stack.service_url if stack.kind == "attached" else f"{LOCAL_STACK} {stack.stack_id}"
-    notes += run.not_latest()
+    notes += (*absent(lender), *run.not_latest())
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
     run.write_status(status := replace(status, blast_radius=radius_of(plan, layout_of(stack))))
     paid = LedgerTail(lender.ledger, cursor, frozenset(b.account_id for b in borrowers))
@@ -281,7 +269,11 @@ def _perform(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
     """Hand over to the load and walk the faults until nothing is under way any more."""
     accounts = {
         borrower.index: protocol.LoadAccount(
-            borrower.phone, borrower.password, borrower.token, borrower.expires_ns
+            borrower.phone,
+            borrower.password,
+            borrower.token,
+            borrower.expires_ns,
+            borrower.account_id,
         )
         for borrower in scene.borrowers
     }

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from harness.core.documents import text_of
 from harness.core.errors import UsageError
 from harness.core.foreign_text import clean
+from harness.core.money import YUAN, Currency
 from harness.core.numbers import Count, Fen, Figure, Seconds
 from harness.core.rows import reason_of
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
@@ -25,6 +26,9 @@ from harness.plan.stop_conditions import Off, in_words
 from harness.run.safety.feasible import layout_for, require_feasible
 from harness.run.safety.radius import radius_of
 from harness.stack import Stack
+from harness.target.contract import Contract
+from harness.target.declared import declared
+from harness.target.interface import Target
 from harness.verdict.visible import Visible, least_seen
 
 SCHEMA = "lendchaos.preview/1"
@@ -57,6 +61,7 @@ class PreviewDocument:
     """What `lendchaos run --dry-run --json` prints: the plan without its arrivals and borrowers.
 
     Instants are seconds after the warm-up. Only what is set stands in ``objectives`` and ``stop``.
+    ``requests`` are all that a target which is not the local stack would be asked, and where.
     """
 
     scenario: str
@@ -75,27 +80,45 @@ class PreviewDocument:
     stop: dict[str, Count | bool | Off]
     stop_sources: dict[str, str]
     blast_radius: BlastRadius
+    requests: tuple[str, ...] = ()
+    currency: Currency = YUAN
     schema: str = SCHEMA
 
 
-def preview(plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]) -> str:
-    """Everything that is planned, in lines; raises what `require_feasible` does."""
-    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
+def preview(
+    plan: Plan,
+    state_dir: Path,
+    host: str | None,
+    allow_targets: Collection[str],
+    target: Target | None = None,
+) -> str:
+    """Everything that is planned, in lines; raises what `require_feasible` does.
+
+    ``target`` is the user's class of it; None for one that speaks our contract.
+    """
+    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False, target=target)
     lines = [f"dry run of {clean(plan.scenario)}, seed {plan.settings.seed}"]
     lines += [f"target   {_target(stack, host)}", "", "load", *_load(plan)]
     lines += [f"  {text}" for text in told_before(plan)]
     lines += ["", "timeline, seconds after the warm-up", *_timeline(plan)]
-    lines += ["", "blast radius", *_radius(plan, stack, host)]
+    lines += ["", "blast radius", *_radius(plan, stack, host, target)]
+    if requests := _requests(host, target):
+        lines += ["", "all that the target would be asked, and where"]
+        lines += [f"  {clean(text)}" for text in requests]
     lines += ["", "the run ends at once, healed, with exit code 4, if", *_stops(plan)]
     lines += ["", "nothing was touched: no stack, no run directory, no connection"]
     return "\n".join(lines) + "\n"
 
 
 def preview_json(
-    plan: Plan, state_dir: Path, host: str | None, allow_targets: Collection[str]
+    plan: Plan,
+    state_dir: Path,
+    host: str | None,
+    allow_targets: Collection[str],
+    target: Target | None = None,
 ) -> str:
     """The same for programs, as `PreviewDocument`."""
-    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False)
+    stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False, target=target)
     return text_of(
         PreviewDocument(
             scenario=plan.scenario,
@@ -117,7 +140,9 @@ def preview_json(
             on_inconclusive=plan.on_inconclusive,
             stop=_set(plan.stop),
             stop_sources=plan.stop_sources,
-            blast_radius=radius_of(plan, layout_for(plan.settings, stack, host)),
+            blast_radius=radius_of(plan, layout_for(plan.settings, stack, host, target)),
+            requests=_requests(host, target),
+            currency=plan.lender.currency,
         )
     )
 
@@ -161,7 +186,7 @@ def _load(plan: Plan) -> list[str]:
     settings = plan.settings
     amount_fen = sum(arrival.amount_fen for arrival in plan.arrivals)
     tries = f"at most {1 + settings.retries} times" if settings.retries else "once"
-    asked = f"{len(plan.arrivals):,} borrow requests worth {amount_fen / 100:,.2f} yuan"
+    asked = f"{len(plan.arrivals):,} borrow requests worth {plan.lender.currency.text(amount_fen)}"
     return [
         f"  {settings.rate} arrivals a second for {settings.load_s:g} s",
         f"  {asked}, each sent {tries}",
@@ -201,8 +226,15 @@ def _timeline(plan: Plan) -> list[str]:
     return [text for *_, text in sorted(rows)]
 
 
-def _radius(plan: Plan, stack: Stack | None, host: str | None) -> list[str]:
-    radius = radius_of(plan, layout_for(plan.settings, stack, host))
+def _requests(host: str | None, target: Target | None) -> tuple[str, ...]:
+    """Nothing of the local stack, which is ours."""
+    if host is None:
+        return ()
+    return tuple(declared(target or Contract(host)))
+
+
+def _radius(plan: Plan, stack: Stack | None, host: str | None, target: Target | None) -> list[str]:
+    radius = radius_of(plan, layout_for(plan.settings, stack, host, target))
     lines = [f"  {name} touches {', '.join(what)}" for name, what in radius.touched.items()]
     if not plan.faults:
         lines.append("  no fault: nothing is broken")
@@ -212,7 +244,9 @@ def _radius(plan: Plan, stack: Stack | None, host: str | None) -> list[str]:
 
 
 def _stops(plan: Plan) -> list[str]:
-    lines = [f"  {text}" for text in in_words(plan.stop)] or ["  (nothing: all conditions are off)"]
+    lines = [f"  {text}" for text in in_words(plan.stop, plan.lender.currency)] or [
+        "  (nothing: all conditions are off)"
+    ]
     if plan.stop.failed_surge:
         spans = [f"{start_s:.1f} to {end_s:.1f}" for start_s, end_s in accepted(plan)]
         lines.append(f"  where failures are expected: {', '.join(spans) or 'nowhere'}")

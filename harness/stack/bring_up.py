@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.core.errors import UsageError
 from harness.core.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
 from harness.core.processes import ProcessRef
+from harness.plan.target_parts import TargetParts
 from harness.stack import namespaces, register
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import DATA, LOGS, default_state_dir
@@ -53,50 +54,79 @@ def attach(
     state_dir: Path | None = None,
     allow_targets: Collection[str] = (),
     progress: Progress = silent,
+    parts: TargetParts | None = None,
 ) -> Stack:
     """Puts the edge link in front of a running service; the same stack if it is there already.
 
     It answers at ``base_url``, ``http://host:port``. The stack's state is kept in ``state_dir``
     (None: `default_state_dir`), ``allow_targets`` are hosts beside loopback that may be touched,
-    and ``progress`` is told in one line what takes time.
+    and ``progress`` is told in one line what takes time. ``parts`` are what the target declares of
+    itself: its further links, and processes that are started and end with the stack. Without any
+    it speaks our contract.
 
     Raises:
-        UsageError: The URL cannot be a target, its host is not allowed, or LENDING_ADMIN_TOKEN is
-            not set.
+        UsageError: The URL cannot be a target, a host is not allowed, or LENDING_ADMIN_TOKEN is not
+            set for a service that speaks our contract.
         HarnessError: The service does not answer, or another stack is up.
     """
     host, port = split_target(base_url)
     require_allowed(host, allow_targets)
-    token = os.environ.get(TOKEN_VARIABLE)
-    if not token:
+    for link in parts.links.values() if parts else ():
+        require_allowed(split_address(link.upstream)[0], allow_targets)
+    token = os.environ.get(TOKEN_VARIABLE, "") if parts is None else ""
+    if not token and parts is None:
         raise UsageError(f"{TOKEN_VARIABLE} must hold the admin token of {base_url}")
-    address = join_address(host, port)
-    service_url = f"http://{address}"
+    service_url = f"http://{join_address(host, port)}"
     state_dir = (state_dir or default_state_dir()).absolute()
     with state_lock(state_dir, progress):
         running = current_stack(state_dir, progress)
         if own := own_link([running], host, port):
             raise UsageError(own)
-        require_answer(service_url)
-        if running is not None:
-            require_proxy_for(running, service_url, token)
+        if running is None:
+            require_answer(service_url, parts)
+        else:
+            require_answer(service_url, parts and replace(parts, processes={}))
+            require_proxy_for(running, service_url, token, parts)
             return _same(running, progress)
         register.prepared()  # what is wrong with it is told before anything is built or started
-        program = provide_toxiproxy(progress)
-        edge_port, api_port = choose_ports(2)
-        stack = Stack(
-            kind="attached",
-            stack_id=secrets.token_hex(8),
-            state_dir=state_dir,
-            log_dir=state_dir / LOGS,
-            socket_path=socket_path_for(state_dir),
-            links={EDGE: Link(EDGE, f"{LOOPBACK}:{edge_port}", address)},
-            toxiproxy_api=f"http://{LOOPBACK}:{api_port}",
-            service_url=service_url,
-            edge_url=f"http://{LOOPBACK}:{edge_port}",
-            admin_token=token,
-        )
-        return launch(LaunchSpec(stack=stack, toxiproxy=program.path, api_port=api_port), progress)
+        toxiproxy = provide_toxiproxy(progress).path
+        return launch(_attached(service_url, token, state_dir, toxiproxy, parts), progress)
+
+
+def _attached(
+    service_url: str, token: str, state_dir: Path, toxiproxy: Path, parts: TargetParts | None
+) -> LaunchSpec:
+    """A stack of our own Toxiproxy alone, with what a target declares."""
+    wanted = {} if parts is None else dict(parts.links)
+    asked = [link.listen for link in wanted.values() if link.listen is not None]
+    programs = {} if parts is None else parts.programs
+    # What these will listen on is free until they are started.
+    theirs = [split_address(each.listens)[1] for each in programs.values()]
+    api_port, *chosen = choose_ports(2 + len(wanted) - len(asked), taken=[*asked, *theirs])
+    upstreams = {EDGE: service_url.removeprefix("http://")}
+    upstreams |= {name: link.upstream for name, link in wanted.items()}
+    links = {}
+    for name, upstream in upstreams.items():
+        port = wanted[name].listen if name in wanted else None
+        port = chosen.pop(0) if port is None else require_free(port, f"the link {name}")
+        links[name] = Link(name, f"{LOOPBACK}:{port}", upstream)
+    listens_at = {name: link.listen for name, link in links.items()}
+    stack = Stack(
+        kind="attached",
+        stack_id=secrets.token_hex(8),
+        state_dir=state_dir,
+        log_dir=state_dir / LOGS,
+        socket_path=socket_path_for(state_dir),
+        links=links,
+        questions=None if parts is None else parts.questions,
+        toxiproxy_api=f"http://{LOOPBACK}:{api_port}",
+        service_url=service_url,
+        edge_url=f"http://{listens_at[EDGE]}",
+        admin_token=token,
+        database_url=None if parts is None else parts.database,
+        programs={name: program.started(listens_at) for name, program in programs.items()},
+    )
+    return LaunchSpec(stack=stack, toxiproxy=toxiproxy, api_port=api_port)
 
 
 def up(

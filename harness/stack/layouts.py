@@ -1,23 +1,32 @@
 """What a stack offers to faults, as `harness.plan.layout` has it: one that is up, or is to be."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 from harness.plan.layout import Layout, LayoutLink, LayoutPart
+from harness.plan.target_parts import ProgramSpec, TargetParts
 from harness.stack.parts.bureau import Bureau
 from harness.stack.parts.lending_service import NEEDED_TABLES, TABLES, LendingService
 from harness.stack.parts.part import HasPrimary, StackPart, abilities_of
 from harness.stack.parts.postgres import PostgresServer
+from harness.stack.parts.program import TargetProgram
 from harness.stack.parts.toxiproxy import Toxiproxy
-from harness.stack.state import EDGE, Link, Stack, StackSettings
+from harness.stack.state import EDGE, HEALTH_PATH, Link, Stack, StackSettings
 
 LOCAL_PARTS: tuple[StackPart, ...] = (Toxiproxy(), PostgresServer(), LendingService(), Bureau())
 """What the local stack runs, in the order of its start."""
 ATTACHED_PARTS: tuple[StackPart, ...] = (Toxiproxy(),)
+_DATABASE = "the target's database"
+"""The group behind the links that lead there; no process of ours."""
 
 
 def parts_of(stack: Stack) -> tuple[StackPart, ...]:
     """What a stack runs, in the order of its start."""
-    return ATTACHED_PARTS if stack.settings is None else LOCAL_PARTS
+    if stack.settings is not None:
+        return LOCAL_PARTS
+    programs = (TargetProgram(name, spec) for name, spec in stack.programs.items())
+    return (*ATTACHED_PARTS, *programs)
 
 
 def local_layout(settings: StackSettings | None = None) -> Layout:
@@ -29,19 +38,37 @@ def local_layout(settings: StackSettings | None = None) -> Layout:
     return _layout("local", LOCAL_PARTS, settings, links, {})
 
 
-def attached_layout(links: Iterable[Link]) -> Layout:
-    """Of a service that already runs, with proxies of ours in front of it."""
-    return Layout("attached", links=tuple(map(_attached_link, links)))
+def attached_layout(address: str, parts: TargetParts | None = None) -> Layout:
+    """Of a service that already runs at ``host:port``, before our proxies are in front of it.
+
+    ``parts`` are what its target declares; without any it speaks our contract.
+    """
+    links = {EDGE: address}
+    programs: dict[str, ProgramSpec] = {}
+    if parts is not None:
+        links |= {name: link.upstream for name, link in parts.links.items()}
+        programs = {name: program.started({}) for name, program in parts.programs.items()}
+    made = {name: Link(name, "this machine", upstream) for name, upstream in links.items()}
+    return _attached(
+        made,
+        None if parts is None else parts.questions,
+        (*ATTACHED_PARTS, *(TargetProgram(name, spec) for name, spec in programs.items())),
+        (parts.database_address or "") if parts is not None else "",
+    )
 
 
 def layout_of(stack: Stack) -> Layout:
     """Of a stack that is up."""
     parts = parts_of(stack)
     addresses = {part.group: part.address(stack) for part in parts}
-    at = {address: group for group, address in addresses.items()}
     if stack.settings is None:
-        links = [_attached_link(link) for link in stack.links.values()]
-        return _layout("attached", parts, StackSettings(), links, addresses)
+        database = ""
+        if stack.database_url is not None:
+            found = urlsplit(stack.database_url)
+            database = f"{found.hostname or '127.0.0.1'}:{found.port or 5432}"
+        known = _attached(stack.links, stack.questions, parts, database)
+        return replace(known, parts=_with_addresses(known.parts, addresses))
+    at = {address: group for group, address in addresses.items()}
     links = [
         _link(name, where=f"{link.listen} → {link.upstream}", group=at.get(link.upstream, ""))
         for name, link in stack.links.items()
@@ -54,15 +81,52 @@ def _link(name: str, *, is_wire: bool = False, where: str = "", group: str = "")
     """A link of the local stack; ``group`` is who listens at its far side, where that is known."""
     part = next((p for p in LOCAL_PARTS if p.link == name or p.group == group != ""), None)
     if part is None:
-        return LayoutLink(name, protocol="http", is_wire=is_wire, where=where)
+        return LayoutLink(name, "", "http", is_wire=is_wire, where=where, asks=HEALTH_PATH)
     protocol = "postgres" if part.protocol == "postgres" else "http"
-    return LayoutLink(name, part.group, protocol, part.needed, is_wire, where)
+    return LayoutLink(name, part.group, protocol, part.needed, is_wire, where, HEALTH_PATH)
 
 
-def _attached_link(link: Link) -> LayoutLink:
-    is_edge = link.name == EDGE
-    where = f"{link.listen or 'this machine'} → {link.upstream}"
-    return LayoutLink(link.name, "", "http" if is_edge else "", is_edge, where=where)
+def _attached(
+    links: Mapping[str, Link],
+    questions: Mapping[str, str] | None,
+    parts: Iterable[StackPart],
+    database: str,
+) -> Layout:
+    """``database`` is where the target's own database is, around every link; empty for none."""
+    asked = {EDGE: HEALTH_PATH} if questions is None else questions
+    at = {part.listens: part.group for part in parts if isinstance(part, TargetProgram)}
+    found = []
+    for name, link in links.items():
+        is_database = bool(database) and link.upstream == database
+        asks = asked.get(name)
+        told = (
+            "http"
+            if asks is not None and asks.startswith("/")
+            else "raw"
+            if asks is not None
+            else ""
+        )
+        protocol = "postgres" if is_database else told
+        behind = _DATABASE if is_database else at.get(link.upstream, "")
+        where = f"{link.listen} → {link.upstream}"
+        found.append(
+            LayoutLink(
+                name,
+                behind,
+                protocol,
+                needed=name == EDGE,
+                where=where,
+                asks=asks,
+            )
+        )
+    known = _layout("attached", parts, StackSettings(), found, {})
+    return replace(known, database=_DATABASE if database else "", database_at=database)
+
+
+def _with_addresses(
+    parts: Iterable[LayoutPart], addresses: Mapping[str, str]
+) -> tuple[LayoutPart, ...]:
+    return tuple(replace(part, address=addresses.get(part.group, "")) for part in parts)
 
 
 def _layout(

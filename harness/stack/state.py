@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.plan.planted_defects import wrong_defects
+from harness.plan.target_parts import ProgramSpec
 from harness.stack import register
 from harness.stack.cluster_folders import remove_database
 from harness.stack.folder import ALIVE_LOCK, BUREAU_DATA, DATA, STATE_FILE, checked
@@ -95,9 +96,12 @@ class Stack:
 
     ``service_url`` is the service itself, ``edge_url`` the way through the edge link.
     ``data_dir`` holds the throw-away database; ``database_url`` goes around the proxy as a
-    superuser. Both and ``settings`` are None for an attached target. ``service_logs`` maps a
-    replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the name
-    of the link that each stands for. ``key`` is what the register knows the state file by.
+    superuser. ``settings`` and ``data_dir`` are None for an attached target. ``service_logs`` maps
+    a replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the
+    name of the link that each stands for. ``questions`` are what may be asked through each link of
+    a target that does not speak our contract, as `harness.plan.target_parts.Link.asks` says; None
+    for one that does. ``programs`` are the processes of such a target that we run. ``key`` is what
+    the register knows the state file by.
     """
 
     kind: Literal["local", "attached"]
@@ -107,6 +111,8 @@ class Stack:
     socket_path: Path
     links: Mapping[str, Link]
     wires: Mapping[str, Wire] = field(default_factory=dict)
+    questions: Mapping[str, str] | None = None
+    programs: Mapping[str, ProgramSpec] = field(default_factory=dict, repr=False)
     toxiproxy_api: str
     service_url: str
     edge_url: str

@@ -40,10 +40,14 @@ class ChildSpec:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 1.5
     restart_signal: signal.Signals = signal.SIGTERM
+    cwd: Path = CODE_FOLDER
 
 
 async def spawn(
-    command: Sequence[str], log_path: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    log_path: Path,
+    environment: Mapping[str, str],
+    cwd: Path = CODE_FOLDER,
 ) -> asyncio.subprocess.Process:
     """Start a process whose words go to the end of a log; OSError where it cannot be started."""
     with log_path.open("ab") as log:
@@ -53,7 +57,7 @@ async def spawn(
             stdout=log,
             stderr=log,
             env=dict(environment),
-            cwd=CODE_FOLDER,
+            cwd=cwd,
             # Ctrl-C reaches a terminal's whole process group: it must not end the target
             # before the fault is healed and the ledger read.
             start_new_session=True,
@@ -267,7 +271,8 @@ class Child:
         self._record("stopped", self.spec.name, exit=self.process.returncode)
 
     async def _spawn(self) -> None:
-        self.process = await spawn(self.spec.command, self.spec.log_path, self.spec.environment)
+        spec = self.spec
+        self.process = await spawn(spec.command, spec.log_path, spec.environment, spec.cwd)
         self._gone.clear()
         if not self.started_by:
             timed = "timer" if self._timed else "supervisor"

@@ -16,26 +16,26 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.core.errors import HarnessError
 from harness.core.http_calls import get
-from harness.core.processes import ProcessRef, identify, is_alive
+from harness.core.processes import CODE_FOLDER, ProcessRef, identify, is_alive
 from harness.core.standard_streams import lead_nowhere
 from harness.stack import launch as protocol
 from harness.stack import namespaces, register
 from harness.stack.control_socket import Control
 from harness.stack.folder import STATE_FILE, whereabouts
 from harness.stack.layouts import parts_of
+from harness.stack.parts.part import START_SECONDS_MAX
+from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import EDGE, HEALTH_PATH, StackSettings, forget, save_state
 from harness.stack.supervised_process import Child, ChildSpec, spawn
 from harness.stack.watchdog import stand_by
 
 EVENT_LOG = "supervisor.jsonl"
-_START_SECONDS_MAX = 30.0
 _ONCE_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.02
 _FORGOTTEN_CHECK_SECONDS = 1.0
@@ -78,6 +78,9 @@ class Supervisor:
         try:
             await self._lay_wires()
             for part in self.parts:
+                if part.needs_links:
+                    await asyncio.gather(*early)
+                    await self.wait_first(TOXIPROXY)
                 if not part.early:
                     await part.start(self)
         finally:
@@ -127,9 +130,9 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
 
-    async def wait_first(self, name: str) -> None:
+    async def wait_first(self, name: str, seconds: float = START_SECONDS_MAX) -> None:
         """Waits until a process is ready for the first time; HarnessError where it ends instead."""
-        await self.wait_ready(name, _START_SECONDS_MAX, fail_fast=True)
+        await self.wait_ready(name, seconds, fail_fast=True)
 
     async def _lay_wires(self) -> None:
         wires = self.stack.wires.items()
@@ -155,11 +158,15 @@ class Supervisor:
         self._report(protocol.LaunchStep(text))
 
     async def _check_edge(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS_MAX
-        path, url = HEALTH_PATH, f"{self.stack.edge_url}{HEALTH_PATH}"
+        deadline = time.monotonic() + START_SECONDS_MAX
+        questions = self.stack.questions
+        path = HEALTH_PATH if questions is None else questions.get(EDGE)
+        if path is None:
+            return  # nothing may be asked there
+        url = f"{self.stack.edge_url}{path}"
         while time.monotonic() < deadline:
             answer = await asyncio.to_thread(get, url)
-            if answer is not None and answer.status == HTTPStatus.OK:
+            if answer is not None and 200 <= answer.status < 300:  # noqa: PLR2004  # HTTP's words
                 return
             await asyncio.sleep(_POLL_SECONDS)
         upstream = self.stack.links[EDGE].upstream
@@ -170,12 +177,17 @@ class Supervisor:
         name: str,
         command: Sequence[str],
         environment: Mapping[str, str],
+        cwd: Path = CODE_FOLDER,
         **signals: signal.Signals,
     ) -> None:
         """Starts a process and keeps it running; ``signals`` are those of `ChildSpec`."""
-        log_path = self.stack.log_dir / f"{name}.log"
         spec = ChildSpec(
-            name=name, command=command, environment=environment, log_path=log_path, **signals
+            name=name,
+            command=command,
+            environment=environment,
+            log_path=self.stack.log_dir / f"{name}.log",
+            cwd=cwd,
+            **signals,
         )
         child = Child(spec, self.record, self._save_if_possible)
         self.children[name] = child

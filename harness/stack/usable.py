@@ -3,6 +3,7 @@
 `up` and `attach` ask this first, and so does a run before it makes its run directory.
 """
 
+import socket
 from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 from harness.core.disk import require_room
 from harness.core.errors import HarnessError
 from harness.core.http_calls import get
+from harness.plan.target_parts import TargetParts
 from harness.stack import namespaces, register
-from harness.stack.addresses import leads_to, split_address
-from harness.stack.state import HEALTH_PATH, Stack, StackSettings
+from harness.stack.addresses import leads_to, split_address, split_target
+from harness.stack.state import EDGE, HEALTH_PATH, Stack, StackSettings
 
 TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
+ANSWER_SECONDS_MAX = 5.0
 STACK_BYTES_MIN = 48_000_000
 """A database as it is made takes 39 MB; the rest is for logs."""
 
@@ -80,23 +83,55 @@ def own_link(stacks: Iterable[Stack | None], host: str, port: int) -> str | None
     return None
 
 
-def require_proxy_for(running: Stack, service_url: str, token: str) -> None:
-    """Whether the stack that is up is a proxy for this service, with this admin token.
+def require_proxy_for(
+    running: Stack, service_url: str, token: str, parts: TargetParts | None = None
+) -> None:
+    """Whether the stack that is up is a proxy for this service, with this admin token or these
+    parts.
 
     HarnessError where it is another one.
     """
     what = "the local stack" if running.kind == "local" else f"a proxy for {running.service_url}"
     same = (running.kind, running.service_url, running.admin_token)
+    if parts is not None:
+        wanted = {name: link.upstream for name, link in parts.links.items()}
+        upstreams = {link.name: link.upstream for link in running.links.values()}
+        upstreams.pop(EDGE, None)
+        alike = upstreams == wanted and running.programs.keys() == parts.programs.keys()
+        what = what if alike else f"{what}, with other links or processes,"
+        same = same if alike else ("", "", "")
     if same != ("attached", service_url, token):
         raise HarnessError(f"{what} is up in {running.state_dir}: `lendchaos down` first")
 
 
-def require_answer(service_url: str) -> None:
-    """Whether a service answers, and is well; opens a connection to it; HarnessError where not."""
-    answer = get(f"{service_url}{HEALTH_PATH}", timeout_seconds=5.0)
+def require_answer(service_url: str, parts: TargetParts | None = None) -> None:
+    """Whether a service answers, and is well; HarnessError where not.
+
+    Without ``parts`` it speaks our contract. One that declares no health path is only connected to,
+    and one whose processes the harness starts is not there yet.
+    """
+    if parts is not None and parts.programs:
+        return
+    path = HEALTH_PATH if parts is None else parts.health
+    if path is None:
+        _require_listening(service_url)
+        return
+    answer = get(f"{service_url}{path}", timeout_seconds=ANSWER_SECONDS_MAX)
     if answer is None:
         raise HarnessError(
-            f"{service_url} does not answer GET {HEALTH_PATH}: is the service running there?"
+            f"{service_url} does not answer GET {path}: is the service running there?"
         )
-    if answer.status != HTTPStatus.OK:
-        raise HarnessError(f"{service_url} answers GET {HEALTH_PATH} with {answer.status}, not 200")
+    if parts is None and answer.status != HTTPStatus.OK:
+        raise HarnessError(f"{service_url} answers GET {path} with {answer.status}, not 200")
+    if not 200 <= answer.status < 300:  # noqa: PLR2004  # HTTP's words
+        raise HarnessError(f"{service_url} answers GET {path} with {answer.status}, not 2xx")
+
+
+def _require_listening(service_url: str) -> None:
+    try:
+        socket.create_connection(split_target(service_url), ANSWER_SECONDS_MAX).close()
+    except OSError as error:
+        raise HarnessError(
+            f"nobody listens at {service_url} ({error.strerror or error}): is the service running"
+            " there?"
+        ) from error

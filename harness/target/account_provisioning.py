@@ -16,10 +16,18 @@ from harness.core.http_calls import Http, Patience
 from harness.core.http_messages import Reply
 from harness.history.events import Outcome, Step
 from harness.plan.decline import Decline
+from harness.plan.lender_profile import LenderProfile
 from harness.plan.plan import Plan
-from harness.plan.population import NEAR_LIMIT_AMOUNTS_FEN, AccountClass, PlannedBorrower, trials_of
+from harness.plan.population import AccountClass, PlannedBorrower, trials_of
 from harness.target.classification import NO_TRUTH, Answer, Classification, GroundTruth
-from harness.target.interface import LoanRequest, NewAccount, Request, Target
+from harness.target.interface import Target
+from harness.target.request import (
+    TERM_DAYS,
+    BorrowerAccount,
+    LoanRequest,
+    NewAccount,
+    Request,
+)
 from harness.target.transport import call
 
 REGISTER_BATCH = 50
@@ -28,8 +36,6 @@ LOG_INS_AT_ONCE = 4
 """Strong password hashing makes a log-in expensive; more at once would only queue."""
 PUT_OFF_SECONDS_MAX = 300.0
 """For which a target may put off the calls of one set-up, the waits of all of them added up."""
-TRIAL_AMOUNT_FEN = 10_000
-"""Where the plan has no loan whose amount could be tried."""
 TRIALS_OF_A_CLASS = 3
 """A target on which some borrowers cannot log in still shows how it treats the others."""
 REFUSED_SHARE_MAX = 0.5
@@ -40,8 +46,8 @@ REFUSED_SHARE_MAX = 0.5
 class ProvisionedBorrower:
     """A borrower that the target knows and that holds a live session.
 
-    ``token`` is empty for one who was refused at log-in, registered as they are; ``declined`` tells
-    that they must be, for the cause that was told.
+    ``token`` is empty where the target has no sessions, and for one who was refused at log-in,
+    registered as they are; ``declined`` tells that they must be, for the cause that was told.
     """
 
     index: int
@@ -52,6 +58,11 @@ class ProvisionedBorrower:
     expires_ns: int | None = None
     """When the session ends by the lifetime told (monotonic); None if none was told."""
     declined: bool = False
+
+    def as_seen(self, token: str | None = None) -> BorrowerAccount:
+        """As the steps of the target see them; with another session, if one is given."""
+        token = self.token if token is None else token
+        return BorrowerAccount(self.phone, self.account_id, self.password, token)
 
 
 class AccountProvisioner:
@@ -66,10 +77,11 @@ class AccountProvisioner:
     ) -> None:
         """``check`` is called every second of a long wait, and may raise to end it."""
         self._target = target
+        self._lender: LenderProfile = target.profile
         self._edge_url = edge_url
         self._progress = progress
         self._password = secrets.token_urlsafe(16)
-        self._trial = LoanRequest("", TRIAL_AMOUNT_FEN)
+        self._term_days = TERM_DAYS
         self._http = Http(LOG_INS_AT_ONCE)
         self._patience = Patience(PUT_OFF_SECONDS_MAX, progress, check)
 
@@ -83,8 +95,7 @@ class AccountProvisioner:
         trials = trials_of(plan.borrowers, [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)])
         accounts = self._register(trials)
         reads = any(arrival.reads_credit_line for arrival in plan.arrivals)
-        amount_fen = min((a.amount_fen for a in plan.arrivals), default=TRIAL_AMOUNT_FEN)
-        self._trial = LoanRequest("", amount_fen, plan.term_days)
+        self._lender, self._term_days = plan.lender, plan.term_days
         by_class = {c: [b for b in trials if b.account_class is c] for c in wanted}
         unlike = [c for c in wanted if not self._behaves(by_class[c], accounts, reads=reads)]
         if AccountClass.GOOD in unlike:
@@ -102,25 +113,30 @@ class AccountProvisioner:
         are so at log-in, is treated rightly.
         """
         sessions = (self._open_session(borrower, accounts) for borrower in trials)
-        session = next((s for s in sessions if s.token or s.declined), None)
+        logs_in = self._lender.logs_in
+        session = next((s for s in sessions if s.token or s.declined or not logs_in), None)
         if session is None or session.declined:
             return session is not None
         account_class = trials[0].account_class
         if reads:  # whatever else it answers is measured in the run
-            reply = self._call(self._edge_url, self._target.credit_line(session.token))
+            asked = self._target.credit_line(session.as_seen())
+            reply = self._call(self._edge_url, asked, session.as_seen())
             if (declined := self._judged(Step.CREDIT_LINE, reply).decline) is not None:
                 return declined is account_class.expected_decline
         if account_class is AccountClass.NEAR_LIMIT:
-            amount_fen = max(NEAR_LIMIT_AMOUNTS_FEN)
+            amount_fen = self._lender.most
             first = self._decision(session, amount_fen)
             return (first, self._decision(session, amount_fen)) == (None, Decline.CREDIT)
-        return self._decision(session, self._trial.amount_fen) is account_class.expected_decline
+        return self._decision(session, self._lender.trial_amount) is account_class.expected_decline
 
     def _decision(self, session: ProvisionedBorrower, amount_fen: int) -> Decline | str | None:
         """What a borrow came to: None for a loan, a decline, or another answer in words."""
-        loan = replace(self._trial, key=str(uuid.uuid4()), amount_fen=amount_fen)
-        reply = self._call(self._edge_url, self._target.borrow(session.token, loan))
-        if self._target.grants(reply):
+        account, currency = session.as_seen(), self._lender.currency
+        ask = LoanRequest(
+            account, str(uuid.uuid4()), amount_fen, self._term_days, currency=currency
+        )
+        reply = self._call(self._edge_url, self._target.borrow(ask), account)
+        if self._target.grants(reply, ask):
             return None
         return self._judged(Step.BORROW, reply).decline or f"status {reply.status}"
 
@@ -132,12 +148,15 @@ class AccountProvisioner:
         for start in range(0, len(plan.borrowers), REGISTER_BATCH):
             accounts |= self._register(plan.borrowers[start : start + REGISTER_BATCH])
             self._progress(f"registered {len(accounts)} of {len(plan.borrowers)} borrowers")
-        self._progress("opening their sessions")
+        if self._lender.logs_in:
+            self._progress("opening their sessions")
         with ThreadPoolExecutor(LOG_INS_AT_ONCE, thread_name_prefix="log-in") as pool:
             provisioned = list(pool.map(lambda b: self._open_session(b, accounts), plan.borrowers))
         refused = sum(not (borrower.token or borrower.declined) for borrower in provisioned)
+        if not self._lender.logs_in:
+            refused = 0
         if refused > REFUSED_SHARE_MAX * len(provisioned):
-            log_in = self._target.log_in(plan.borrowers[0].phone, self._password)
+            log_in = self._target.addressed(self._target.log_in(provisioned[0].as_seen("")))
             raise HarnessError(
                 f"{log_in} refused {refused} of {len(provisioned)} registered borrowers;"
                 " nothing to measure"
@@ -148,21 +167,30 @@ class AccountProvisioner:
 
     def _register(self, borrowers: Iterable[PlannedBorrower]) -> Mapping[str, str]:
         """Account ids by phone."""
-        accounts = [NewAccount(b.phone, self._password, b.account_class) for b in borrowers]
-        request = self._target.create_accounts(accounts)
-        reply = self._call(self._target.url, request)
-        if reply.status != request.expects:
-            raise HarnessError(
-                f"{request} answered {reply.status}, {request.expects:d} was expected:"
-                f" {self._without_secrets(reply.text, request)[:200]}"
-            )
+        limit_of = self._lender.limit_of
+        accounts = [
+            NewAccount(b.phone, self._password, b.account_class, limit_of(b.account_class))
+            for b in borrowers
+        ]
+        replies = [self._registered(request) for request in self._target.accounts(accounts)]
         try:
-            shown = self._target.account_ids(reply)
-        except (ValueError, KeyError, TypeError) as error:
-            raise HarnessError(f"{request} is not as agreed: {error!r}") from error
-        if missing := {account.phone for account in accounts} - set(shown):
+            shown = self._target.account_ids(accounts, replies)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise HarnessError(f"the opened accounts are not as agreed: {error!r}") from error
+        if missing := {account.name for account in accounts} - set(shown):
             raise HarnessError(f"the target did not register {len(missing)} borrowers")
         return shown
+
+    def _registered(self, request: Request) -> Reply:
+        """The answer to one registration; HarnessError where it is no success."""
+        sent = self._target.addressed(request)
+        reply = self._call(self._target.url, request)
+        if not request.accepts(reply.status):
+            raise HarnessError(
+                f"{sent} answered {reply.status}, {request.expected} was expected:"
+                f" {self._without_secrets(reply.text, sent)[:200]}"
+            )
+        return reply
 
     def _without_secrets(self, text: str, request: Request) -> str:
         """A target's own words, in which it may repeat what it was sent."""
@@ -173,34 +201,40 @@ class AccountProvisioner:
     def _open_session(
         self, borrower: PlannedBorrower, accounts: Mapping[str, str]
     ) -> ProvisionedBorrower:
-        request = self._target.log_in(borrower.phone, self._password)
-        reply = self._call(self._edge_url, request)
-        came_ns = time.monotonic_ns()
-        truth = GroundTruth(expected_decline=borrower.account_class.expected_decline)
         provisioned = ProvisionedBorrower(
             index=borrower.index,
             account_id=accounts[borrower.phone],
             phone=borrower.phone,
             password=self._password,
             token="",
-            declined=self._judged(Step.LOG_IN, reply, truth).outcome is Outcome.DECLINED,
         )
+        if not self._lender.logs_in:
+            return provisioned
+        account = provisioned.as_seen()
+        request = self._target.log_in(account)
+        reply = self._call(self._edge_url, request, account)
+        came_ns = time.monotonic_ns()
+        truth = GroundTruth(expected_decline=borrower.account_class.expected_decline)
+        declined = self._judged(Step.LOG_IN, reply, truth).outcome is Outcome.DECLINED
+        provisioned = replace(provisioned, declined=declined)
         # Somebody who is registered was refused in person, rightly or not. Some users who cannot
         # log in are a finding of the run, not the end of it.
         if self._judged(Step.LOG_IN, reply).false_declined:
             return provisioned
         try:
             session = self._target.session(reply)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError) as error:
             raise HarnessError(
-                f"{request} answered {reply.status} to a registered borrower,"
-                f" {request.expects:d} with a token was expected"
+                f"{self._target.addressed(request)} answered {reply.status} to a registered"
+                f" borrower, {request.expected} with a token was expected"
             ) from error
         lives_s = session.lifetime_s
         expires_ns = None if lives_s is None else came_ns + round(lives_s * 1e9)
         return replace(provisioned, token=session.token, expires_ns=expires_ns)
 
-    def _call(self, base_url: str, request: Request) -> Reply:
+    def _call(
+        self, base_url: str, request: Request, account: BorrowerAccount | None = None
+    ) -> Reply:
         """One call, made again while the target puts it off: nothing is measured yet. A borrow
         keeps its key, so that it can't become two.
         """
@@ -208,7 +242,8 @@ class AccountProvisioner:
         def is_final(reply: Reply) -> bool:
             return self._judged(Step.LOG_IN, reply).decline is not None
 
-        return call(self._http, base_url, request, patience=self._patience, is_final=is_final)
+        sent = self._target.addressed(request, account)
+        return call(self._http, base_url, sent, patience=self._patience, is_final=is_final)
 
     def _judged(self, step: Step, reply: Reply, truth: GroundTruth = NO_TRUTH) -> Classification:
         """What an answer means, by the rules of the load."""

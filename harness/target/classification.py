@@ -1,8 +1,8 @@
 """What one answer means, judged against what the borrower was entitled to.
 
 Pure: status, body and ground truth go in, the outcome fields of an `harness.history.events.Attempt`
-come out. Set-up and load are judged by this code alone. A lender whose API has another shape judges
-its answers in an own subclass of the borrower.
+come out. These are the rules of our own contract; those of other lenders are
+`harness.target.answers`, which come back to these for what a status alone says.
 """
 
 import json
@@ -46,11 +46,6 @@ class Answer:
     def of(cls, reply: Reply) -> "Answer":
         """What came back for a request outside the load."""
         return cls(status=reply.status, body=reply.body, headers=reply.headers)
-
-    @property
-    def replayed(self) -> bool:
-        """Whether it says that it repeats an earlier answer to the same key."""
-        return self.headers.get("idempotency-replayed", "").lower() == "true"
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -102,10 +97,10 @@ class Classification:
 def judge_log_in(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
     """A borrower with valid credentials must get a session, or may be declined already."""
     token = answer.payload.get("token")
-    if answer.status == HTTPStatus.CREATED and isinstance(token, str) and _fits_header(token):
+    if answer.status == HTTPStatus.CREATED and isinstance(token, str) and fits_header(token):
         lives_s = lifetime_s(answer.payload.get("expires_at"), answer.headers)
         return Classification(Outcome.OK, token=token, lifetime_s=lives_s)
-    return _failed_step(answer, truth)
+    return failed_step(answer, truth)
 
 
 def judge_credit_line(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
@@ -124,10 +119,10 @@ def judge_credit_line(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classifi
         if min(credit_fen) >= truth.least_credit_fen:
             return Classification(Outcome.OK)
         return Classification(Outcome.FAILED, code=CREDIT_LINE_TOO_LOW, false_declined=True)
-    return _failed_step(answer, truth)
+    return failed_step(answer, truth)
 
 
-def _failed_step(answer: Answer, truth: GroundTruth) -> Classification:
+def failed_step(answer: Answer, truth: GroundTruth) -> Classification:
     """A step before the borrow moves no money, so nothing about it is indeterminate."""
     status, payload = answer.status, answer.payload
     if status is None:
@@ -208,8 +203,8 @@ def _judge_acceptance(status: int, payload: dict[str, Any], amount_fen: int) -> 
     )
 
 
-def _fits_header(token: str) -> bool:
-    """A line break in a token would begin another header."""
+def fits_header(token: str) -> bool:
+    """Whether a token can be sent: a line break in it would begin another header."""
     return bool(token) and token.isascii() and token.isprintable()
 
 

@@ -6,21 +6,21 @@ what a borrower's answers mean.
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter
 
 from harness.core.connections import read_rows
-from harness.core.errors import HarnessError, PutOffError
-from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
+from harness.core.errors import HarnessError
+from harness.core.http_calls import NO_PATIENCE, Patience
 from harness.core.http_messages import Reply
-from harness.core.http_times import lifetime_s, retry_after_s
+from harness.core.http_times import lifetime_s
 from harness.core.rows import comparable, reason_of
 from harness.history.events import Step
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.plan.lender_profile import LenderProfile
 from harness.plan.population import AccountClass
 from harness.target.classification import (
     Answer,
@@ -30,15 +30,9 @@ from harness.target.classification import (
     judge_credit_line,
     judge_log_in,
 )
-from harness.target.interface import (
-    PAGE_ENTRIES,
-    Ledger,
-    LoanRequest,
-    NewAccount,
-    OpenedSession,
-    Request,
-)
-from harness.target.transport import call
+from harness.target.interface import OpenedSession, Target
+from harness.target.ledger import PAGE_ENTRIES, Ledger, asked, moving
+from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
 
 ACCOUNTS = "/v1/admin/accounts"
 SESSIONS = "/v1/sessions"
@@ -105,9 +99,7 @@ class ContractLedger(Ledger):
             raise HarnessError(
                 f"the audit listing breaks off or is not as agreed: {reason_of(error)}"
             ) from error
-        if entries and entries[-1].cursor == after:
-            raise HarnessError("the audit listing repeats itself: its cursor does not move")
-        return entries
+        return moving(entries, after)
 
     def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:
         """What the target says of them, as `Ledger.invariants` says."""
@@ -141,54 +133,58 @@ class ContractLedger(Ledger):
         seconds: float | None = None,
     ) -> Reply:
         request = Request("GET", path, headers={"X-Admin-Token": self.admin_token}, query=query)
-        # A connection of its own: whichever replica answers, none that was killed holds us up.
-        with closing(Http()) as http:
-            reply = call(http, self.service_url, request, seconds=seconds, patience=patience)
-        if reply.status != request.expects:
-            text = f"{request} answered {reply.status}, {request.expects:d} was expected"
-            wait_s = retry_after_s(reply.headers) if reply.status in PUT_OFF else None
-            raise HarnessError(text) if wait_s is None else PutOffError(text, wait_s)
-        return reply
+        return asked(self.service_url, request, patience, seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
-    """A lending service that speaks the contract; without a ``url``, its steps alone."""
+class Contract(Target):
+    """A lending service that speaks the contract; without a ``url``, its steps alone.
 
-    url: str = ""
-    admin_token: str = field(default="", repr=False)
-    database_url: str | None = field(default=None, repr=False)
-    """Only where the database is ours."""
-    health: ClassVar[tuple[str, ...]] = ("/readyz", "/healthz")
-    """Whether it can serve; where it does not tell, whether its process lives."""
+    ``database_url`` is for where the database is ours.
+    """
+
+    ready = "/readyz"
+    health = "/healthz"
+    classes = tuple(AccountClass)
+
+    def __init__(
+        self, url: str = "", admin_token: str = "", database_url: str | None = None
+    ) -> None:
+        super().__init__(url)
+        self._admin = {"X-Admin-Token": admin_token}
+        self.ledger = ContractLedger(url, admin_token, database_url)
 
     @property
-    def ledger(self) -> ContractLedger:
-        """The audit calls, and SQL where the database is ours."""
-        return ContractLedger(self.url, self.admin_token, self.database_url)
+    def profile(self) -> LenderProfile:
+        """That which every plan begins with."""
+        return LenderProfile()
 
     # --- set-up ----------------------------------------------------------------------------------
 
-    def create_accounts(self, accounts: Sequence[NewAccount]) -> Request:
-        """The admin call."""
+    def accounts(self, wanted: Sequence[NewAccount]) -> Sequence[Request]:
+        """One admin call for all."""
         rows = [
             {
-                "phone": account.phone,
+                "phone": account.name,
                 "password": account.password,
-                "limit_fen": account.account_class.limit_fen,
+                "limit_fen": account.limit,
                 "score": 700,
                 "flags": [],
                 "region": "open",
                 **_SHAPES[account.account_class],
             }
-            for account in accounts
+            for account in wanted
         ]
-        headers = {"X-Admin-Token": self.admin_token}
-        return Request("POST", ACCOUNTS, {"accounts": rows}, headers, expects=HTTPStatus.CREATED)
+        body = {"accounts": rows}
+        return [Request("POST", ACCOUNTS, body, self._admin, expects=HTTPStatus.CREATED)]
 
-    def account_ids(self, reply: Reply) -> Mapping[str, str]:
+    def account_ids(
+        self,
+        wanted: Sequence[NewAccount],  # noqa: ARG002
+        replies: Sequence[Reply],
+    ) -> Mapping[str, str]:
         """Account ids by phone; HarnessError where one is no string."""
-        shown = {str(row["phone"]): row["account_id"] for row in reply.json()["accounts"]}
+        rows = [row for reply in replies for row in reply.json()["accounts"]]
+        shown = {str(row["phone"]): row["account_id"] for row in rows}
         return {phone: _identifier(ACCOUNTS, "account_id", given) for phone, given in shown.items()}
 
     def session(self, reply: Reply) -> OpenedSession:
@@ -196,7 +192,7 @@ class Contract:
         told = reply.json()
         return OpenedSession(str(told["token"]), lifetime_s(told.get("expires_at"), reply.headers))
 
-    def grants(self, reply: Reply) -> bool:
+    def grants(self, reply: Reply, ask: LoanRequest) -> bool:  # noqa: ARG002
         """By its status alone; HarnessError where the loan's identifier is no string."""
         if reply.status not in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
             return False
@@ -205,20 +201,23 @@ class Contract:
 
     # --- the steps of a borrower -----------------------------------------------------------------
 
-    def log_in(self, phone: str, password: str) -> Request:
+    def headers(self, account: BorrowerAccount) -> Mapping[str, str]:
+        """The session, once there is one."""
+        return {"Authorization": f"Bearer {account.token}"} if account.token else {}
+
+    def log_in(self, account: BorrowerAccount) -> Request:
         """Phone and password."""
-        body = {"phone": phone, "password": password}
+        body = {"phone": account.name, "password": account.password}
         return Request("POST", SESSIONS, body, expects=HTTPStatus.CREATED)
 
-    def credit_line(self, token: str) -> Request:
+    def credit_line(self, account: BorrowerAccount) -> Request:  # noqa: ARG002
         """A read, in a session."""
-        return Request("GET", CREDIT_LINE, headers=_bearer(token))
+        return Request("GET", CREDIT_LINE)
 
-    def borrow(self, token: str, loan: LoanRequest) -> Request:
+    def borrow(self, ask: LoanRequest) -> Request:
         """The one request that moves money."""
-        body = {"amount_fen": loan.amount_fen, "term_days": loan.term_days, "method": loan.method}
-        headers = {**_bearer(token), "Idempotency-Key": loan.key}
-        return Request("POST", LOANS, body, headers, expects=HTTPStatus.CREATED)
+        body = {"amount_fen": ask.amount, "term_days": ask.term_days, "method": ask.method}
+        return Request("POST", LOANS, body, expects=HTTPStatus.CREATED, key=ask.key)
 
     def classify(self, step: Step, answer: Answer, truth: GroundTruth) -> Classification:
         """By the tables of `docs/contract.md`."""
@@ -226,19 +225,15 @@ class Contract:
 
     # --- by key ----------------------------------------------------------------------------------
 
-    def find_by_key(self, token: str, key: str) -> Request:
+    def find_by_key(self, account: BorrowerAccount, key: str) -> Request:  # noqa: ARG002
         """A listing for one key, in a session of the borrower."""
-        return Request("GET", LOANS, headers=_bearer(token), query={"idempotency_key": key})
+        return Request("GET", LOANS, query={"idempotency_key": key})
 
     def loans(self, reply: Reply) -> tuple[KeyedLoan, ...]:
         """What was listed."""
         if reply.status != HTTPStatus.OK:
             raise ValueError(f"status {reply.status} is no listing")
         return _LISTED.validate_json(reply.json_bytes).loans
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def _identifier(path: str, name: str, given: Any) -> str:

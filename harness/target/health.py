@@ -49,7 +49,7 @@ class HealthPoller:
 
     def start(self) -> None:
         """Begin to ask; returns at once."""
-        if self._target.health:
+        if self._target.health_paths:
             self._thread.start()
 
     def stop(self) -> None:
@@ -65,7 +65,8 @@ class HealthPoller:
             _log.exception("the health polls ended early")
 
     def _poll_until_stopped(self) -> None:
-        address = HealthAddress(_path_of(self._target.url, self._target.health), self._asked_per_s)
+        path = _path_of(self._target.url, self._target.health_paths)
+        address = HealthAddress(path, self._asked_per_s)
         writer = self._run.health_writer(address)
         url = urljoin(self._target.url, address.path)
         under_way: list[threading.Thread] = []

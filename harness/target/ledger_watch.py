@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Patience
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
-from harness.target.interface import PUT_OFF_SECONDS_MAX, Target
+from harness.target.interface import Target
+from harness.target.ledger import PUT_OFF_SECONDS_MAX
 
 BETWEEN_READINGS_SECONDS = 1.0
 QUIET_SECONDS_MAX = 20.0
@@ -69,6 +70,8 @@ class LedgerWatch:
 
     def __init__(self, source: LedgerSource, ours: OwnLoans) -> None:
         self._source = source
+        if source.target.ledger is None:
+            raise AssertionError("who has no ledger is not watched")
         self._ledger = source.target.ledger
         self._ours = ours
         self._patience = Patience(PUT_OFF_SECONDS_MAX, source.progress, source.check)

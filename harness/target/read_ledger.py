@@ -26,8 +26,8 @@ from harness.history.ledger_facts import KeyedLoan, LedgerReading
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.target.account_provisioning import ProvisionedBorrower
-from harness.target.interface import Request
 from harness.target.ledger_watch import LedgerSource, LedgerWatch, OwnLoans
+from harness.target.request import BorrowerAccount, Request
 from harness.target.transport import call
 
 ASKED_AT_ONCE = 4
@@ -45,6 +45,8 @@ OTHERS_MAX = 2000
 LISTED_MAX = 200
 """Keys asked for that the listing has; if none of so many has a further loan, fewer than 1 in 67
 do (95 %)."""
+
+NO_LEDGER = "the target declares no ledger"
 
 Loans = tuple[KeyedLoan, ...]
 
@@ -69,6 +71,8 @@ def read_ledger(
         accounts=frozenset(borrower.account_id for borrower in borrowers),
         acknowledged=frozenset(key.key for key in sent if key.acknowledged),
     )
+    if source.target.ledger is None:
+        return LedgerReading(read=False, complete=False, source="none", error=NO_LEDGER)
     reading = LedgerWatch(source, ours).read(plan.settings.ledger_settle_s)
     if not reading.read:
         return reading
@@ -155,14 +159,16 @@ class KeyQuestions:
 
     def _loans(self, sent: SentKey) -> Loans | None:
         borrower, target = sent.borrower, self._source.target
-        token = self._tokens.get(borrower.index, borrower.token)
+        account = borrower.as_seen(self._tokens.get(borrower.index))
         try:
-            reply = self._call(target.find_by_key(token, sent.key))
-            if reply.status == HTTPStatus.UNAUTHORIZED:
-                token = self._log_in_again(borrower)
-                reply = self._call(target.find_by_key(token, sent.key))
+            if not target.finds_by_key:
+                return target.ledger.by_key(sent.key) if target.ledger is not None else None
+            reply = self._call(target.find_by_key(account, sent.key), account)
+            if reply.status == HTTPStatus.UNAUTHORIZED and target.offers(Step.LOG_IN):
+                account = borrower.as_seen(self._log_in_again(borrower))
+                reply = self._call(target.find_by_key(account, sent.key), account)
             return target.loans(reply)
-        except (HarnessError, ValueError, KeyError, TypeError):
+        except (HarnessError, ValueError, KeyError, IndexError, TypeError):
             return None
 
     def _log_in_again(self, borrower: ProvisionedBorrower) -> str:
@@ -171,10 +177,12 @@ class KeyQuestions:
         with self._locks[borrower.index]:
             if borrower.index not in self._tokens:
                 self._tokens[borrower.index] = ""
-                reply = self._call(target.log_in(borrower.phone, borrower.password))
+                account = borrower.as_seen("")
+                reply = self._call(target.log_in(account), account)
                 self._tokens[borrower.index] = target.session(reply).token
         return self._tokens[borrower.index]
 
-    def _call(self, request: Request) -> Reply:
+    def _call(self, request: Request, account: BorrowerAccount) -> Reply:
         bounds = {"seconds": CALL_SECONDS_MAX, "patience": self._patience}
-        return call(self._http, self._source.target.url, request, **bounds)
+        target = self._source.target
+        return call(self._http, target.url, target.addressed(request, account), **bounds)

@@ -25,7 +25,7 @@ from harness.core.http_messages import (
     request,
 )
 from harness.target.classification import Answer
-from harness.target.interface import Request
+from harness.target.request import Request
 
 BODY_BYTES_MAX = 16 * 1024 * 1024
 """Of an answer's body as it comes, and of what is unpacked from it."""
@@ -38,12 +38,12 @@ def call(http: Http, base_url: str, asked: Request, **bounds: Any) -> Reply:
 
     ``bounds`` and what is raised are as of `Http.call`.
     """
-    what: dict[str, Any] = {"headers": asked.headers, "query": asked.query, "content": asked.body}
+    what: dict[str, Any] = {"headers": asked.headers, "query": asked.query, "content": asked.json}
     return http.call(asked.method, base_url + asked.path, **what, **bounds)
 
 
 def in_json(
-    body: Mapping[str, Any] | None, headers: Mapping[str, str] | None, left_ms: int
+    body: Any, headers: Mapping[str, str] | None, left_ms: int
 ) -> tuple[dict[str, str], bytes]:
     """Headers and content of a request of the load, which says how long its borrower will wait."""
     service_ms = max(left_ms - NETWORK_MARGIN_MS, left_ms // 2)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from harness.core.money import Currency
 from harness.verdict.rounding import places_beside
 from harness.verdict.spans import decimals
 from harness.verdict.types import ObjectiveResult
@@ -49,9 +50,11 @@ def share(part: float | None, limit: float | None = None) -> str:
     return f"{100 * part:.{places}f} %"
 
 
-def yuan(fen: int | None) -> str:
-    """Money given in fen."""
-    return NOT_MEASURED if fen is None else f"{fen / 100:,.2f} yuan"
+def money(minor: int | None, currency: Currency | None) -> str:
+    """Money given in minor units, in the target's currency where that is known."""
+    if minor is None:
+        return NOT_MEASURED
+    return f"{minor:,} minor units" if currency is None else currency.text(minor)
 
 
 def seconds(duration: float | None, limit: float | None = None) -> str:

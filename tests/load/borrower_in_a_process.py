@@ -2,13 +2,18 @@
 
 import json
 import sys
+import time
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any, cast
 
 from harness import Borrower
+from harness.load.journey import Journey
+from harness.load.sessions import Account, BorrowerSession
 from harness.plan.decline import Decline
+from harness.plan.plan import Arrival
 from harness.target.classification import Answer, GroundTruth
+from harness.target.contract import Contract
 
 LIMIT = {"limit_fen": 500, "used_fen": 200, "available_fen": 300}
 DECLINE = {"code": "limit", "category": "risk_decline"}
@@ -24,19 +29,22 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
     """One step of a borrower of whom this is known."""
     sent: list[Any] = []
 
-    def send(method: str, path: str, body_sent: Any = None, headers: Any = None) -> Answer:
-        sent.append([method, path, body_sent, dict(headers or {})])
+    def request(method: str, path: str, headers: Any, content: bytes, timeout_s: float) -> Answer:
+        assert timeout_s > 0
+        own = {n: v for n, v in headers.items() if n in ("Authorization", "Idempotency-Key")}
+        sent.append([method, path, json.loads(content) if content else None, own])
         return Answer(status=status, body=json.dumps(body).encode())
 
-    account = SimpleNamespace(phone="138", password="secret")
-    arrival = SimpleNamespace(amount_fen=100, key="k")
-    journey = SimpleNamespace(
-        account=account,
-        arrival=arrival,
-        token="t",
-        term_days=90,
-        send=send,
+    journey = Journey(
+        arrival=Arrival(0, 0.0, 0, logs_in=False, amount_fen=100, key="k"),
+        account=Account("138", "secret", BorrowerSession("t")),
         truth=GroundTruth(**known),
+        intended_ns=0,
+        transport=cast("Any", SimpleNamespace(request=request)),
+        target=Contract(),
+        timeout_s=1.0,
+        deadline_ns=time.monotonic_ns() + 10**9,
+        term_days=90,
     )
     judged = getattr(Scripted, step)(cast("Any", Scripted), journey)
     return {**asdict(judged), "sent": sent}

@@ -61,7 +61,7 @@ def test_what_a_credit_line_must_show_is_the_limit_less_what_the_run_asks_for(
 
     for borrower in (load.plan.borrowers[index] for index in least):
         asked = sum(a.amount_fen for a in load.plan.arrivals if a.borrower == borrower.index)
-        limit_fen = borrower.account_class.limit_fen
+        limit_fen = load.plan.lender.limit_of(borrower.account_class)
         must_decline = borrower.account_class.expected_decline is not None
         assert least[borrower.index] == (0 if must_decline else max(0, limit_fen - asked))
         assert most[borrower.index] == limit_fen

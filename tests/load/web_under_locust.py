@@ -46,7 +46,7 @@ class Leader:
     run = None
     preset_run_time_s = run_time_s = None
     under_way = False
-    class_host = None
+    class_host = declared_host = None
     users_beside = 0
 
     def __init__(self) -> None:

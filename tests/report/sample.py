@@ -22,7 +22,8 @@ from harness.history.ledger_facts import LedgerReading
 from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
-from harness.plan.plan import REVIEW_AMOUNT_FEN, Objectives, Plan, Scenario, Settings, expand
+from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
+from harness.plan.plan import Objectives, Plan, Scenario, Settings, expand
 from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window
 from harness.verdict.types import (
     Crossing,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.apps.locust.locustfile import hypothesis_of
+from harness.core.money import YUAN
 from harness.history.events import Outcome
 from harness.history.reader import Facts
 from harness.plan.objectives import KINDS, Objectives
@@ -35,7 +36,7 @@ def calm() -> Verdict:
 
 def named(verdict: Verdict, name: str) -> Tile:
     """The tile with this name."""
-    (found,) = [tile for tile in tiles(None, verdict) if tile.name == name]
+    (found,) = [tile for tile in tiles(None, verdict, YUAN) if tile.name == name]
     return found
 
 

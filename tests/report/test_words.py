@@ -2,10 +2,15 @@
 
 import pytest
 
+from harness.core.money import YUAN
 from harness.report import html, words
 from harness.report.tiles import after_heal, beside_heal, heal_interval
 from harness.verdict.types import Judgement, ObjectiveResult
 from tests.report import sample
+
+
+def _money(minor: int | None) -> str:
+    return words.money(minor, YUAN)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +33,7 @@ def test_seconds(duration: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     "write",
-    [words.count, words.share, words.seconds, words.milliseconds, words.yuan, words.at, after_heal],
+    [words.count, words.share, words.seconds, words.milliseconds, _money, words.at, after_heal],
 )
 def test_none_is_not_measured(write: object) -> None:
     """Never a zero, never a blank."""

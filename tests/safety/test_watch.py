@@ -18,7 +18,7 @@ from harness.plan.plan import Plan
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety import watch as watch_module
 from harness.run.safety.watch import LedgerTail, SafetyWatch
-from harness.target.interface import PAGE_ENTRIES
+from harness.target.ledger import PAGE_ENTRIES
 from tests import builders
 from tests.builders import CUT, account_of, entry, failed, operation, plan_of
 

@@ -84,10 +84,14 @@ def width() -> int:
 
 def verdict_text(verdict: Any, report: str) -> str:
     """A `Verdict` for standard output, with its page's path, as wide and coloured as that takes."""
-    from harness.report import terminal_text  # noqa: PLC0415  # not while Locust waits for us
+    # Not while Locust waits for us.
+    from harness.history.stored_files import plan_in  # noqa: PLC0415
+    from harness.report import terminal_text  # noqa: PLC0415
 
-    colours = console.is_terminal and console.color_system is not None
-    return terminal_text.render(verdict, report, width(), color=colours)
+    colours, currency = console.is_terminal and console.color_system is not None, None
+    with suppress(OSError, ValueError):  # the page lies beside the plan
+        currency = plan_in(Path(report).with_name("plan.json")).lender.currency if report else None
+    return terminal_text.render(verdict, report, width(), color=colours, currency=currency)
 
 
 def _is_nowhere() -> bool:

@@ -120,6 +120,8 @@ def _own_stack(options: list[str]) -> list[str]:
         if known.host:
             said = "bugs are planted in the reference service alone; leave it out"
             raise UsageError(f"--host {known.host}: {said}")
+        if known.target:
+            raise UsageError(f"--target {known.target}: bugs are planted in the reference service")
         if known.defect:
             raise UsageError("--defect is given once")
     folder, default = known.state_dir, default_state_dir()

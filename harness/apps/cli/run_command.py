@@ -46,6 +46,7 @@ from harness.run.locust_process import (
     dry_run,
     find_scenario,
     killed_text,
+    names_target,
     run_scenario,
     run_series,
     runs_of,
@@ -136,9 +137,10 @@ def run(
         first_seed(options)
         if shrink and not runs_nothing:
             raise typer.Exit(_shrink(names, paths[0], options, shrink_runs_max))
-        shared = sum(times for _, times in jobs) > 1 and not runs_nothing
+        several = sum(times for _, times in jobs) > 1 and not runs_nothing
+        shared = several and not all(map(names_target, paths))
         with outputs.published(jobs):
-            if shared:
+            if several:
                 _require_runnable(paths, options)
             with shared_stack(options, say) if shared else nullcontext():
                 ends = _run_all(jobs, options, outputs)

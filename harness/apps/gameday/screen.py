@@ -94,7 +94,7 @@ def details(view: View, step: GameDayStep) -> RenderableType:
     touched = [f"{name} touches {', '.join(what)}" for name, what in radius.touched.items()]
     untouched = ", ".join(re.sub(r" \([^)]*\)", "", what) for what in radius.untouched)
     conditions = stop_conditions.StopConditions(**dict[str, Any](preview.stop))
-    stops = "; ".join(stop_conditions.in_words(conditions))
+    stops = "; ".join(stop_conditions.in_words(conditions, preview.currency))
     rows = [
         ("by hand", step.manual_fault or ""),
         ("expected", step.expect),

@@ -32,6 +32,7 @@ from harness.run.locust_process import (
     Tell,
     asks_only,
     dry_run,
+    names_target,
     run_scenario,
     run_series,
     shared_stack,
@@ -128,7 +129,8 @@ class Bench:
         """The local stack of this session: the one that is up, else started now and ended by
         `close`. UsageError if the runs go to another target, HarnessError if it does not come up.
         """
-        if host := given(self.options).host:
+        known = given(self.options)
+        if host := known.host or known.target:
             raise UsageError(f"there is no local stack: the target is {host}")
         self._share()
         stack = load_state(self.state_dir.absolute())
@@ -160,7 +162,8 @@ class Bench:
         """How it ended; where it came to no verdict, with its last words as the error."""
         if self._ended_by:
             raise HarnessError(self._ended_by)
-        self._share()
+        if not names_target(path):
+            self._share()
         with tempfile.TemporaryFile() as output:
             end = run_scenario(path, options, self.show, self.tell, output=output.fileno())
             output.seek(max(0, output.seek(0, os.SEEK_END) - LAST_BYTES))

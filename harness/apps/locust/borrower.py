@@ -2,7 +2,7 @@
 listeners to its events.
 
 A Locust user of this kind sends nothing by itself: each one stands for one arrival a second, and
-the arrivals are started by the open loop. A lender whose API differs overrides the three steps.
+the arrivals are started by the open loop.
 """
 
 import sys
@@ -26,21 +26,20 @@ from harness.load.load_process import LoadProcess
 from harness.plan.plan import Scenario
 from harness.run.given_options import with_places
 from harness.target.classification import Classification
-from harness.target.contract import Contract
-from harness.target.interface import LoanRequest, Request
+from harness.target.request import LoanRequest
 
-_CONTRACT = Contract()
 _FOREVER_SECONDS = 10_000_000.0
 
 
 class Borrower(User):  # type: ignore[misc]  # Locust ships no types
     """One simulated borrower a second for each Locust user.
 
-    Subclass it, once for each scenario, and set ``scenario``. Override `log_in`, `read_credit_line`
-    or `borrow` for a target with another API; each sends with `Journey.send` and returns what the
-    answer came to, in the words of `harness.target.classification`. One instance in each load
-    process walks all journeys of it, between its ``on_start`` and its ``on_stop``; see
-    ``docs/borrowers.md``.
+    Subclass it, once for each scenario, and set ``scenario``. The steps ask the target of the run;
+    a lender with another API is a class of its own (`harness.Target`). Override `log_in`,
+    `read_credit_line` or `borrow` to do something else in one of them; each returns what the answer
+    came to, in the words of `harness.target.classification`. A step that the target lacks is left
+    out of every journey. One instance in each load process walks all journeys of it, between its
+    ``on_start`` and its ``on_stop``; see ``docs/borrowers.md``.
     """
 
     abstract = True
@@ -56,24 +55,20 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
         """Locust wants a task, and shows its name; the arrivals are the open loop's."""
 
     def log_in(self, journey: Journey) -> Classification:
-        """Open a session with phone and password."""
-        account = journey.account
-        return _perform(Step.LOG_IN, journey, _CONTRACT.log_in(account.phone, account.password))
+        """Open a session, as the target does it."""
+        account = journey.account.as_seen(logged_in=False)
+        return journey.ask(Step.LOG_IN, journey.target.log_in(account))
 
     def read_credit_line(self, journey: Journey) -> Classification:
         """Read the limit, as an app does before it offers a loan."""
-        return _perform(Step.CREDIT_LINE, journey, _CONTRACT.credit_line(journey.token))
+        return journey.ask(Step.CREDIT_LINE, journey.target.credit_line(journey.account.as_seen()))
 
     def borrow(self, journey: Journey) -> Classification:
         """Ask for a loan; a retry sends the same key."""
-        key, amount_fen = journey.arrival.key, journey.arrival.amount_fen
-        loan = LoanRequest(key, amount_fen, journey.term_days, self.repayment_method)
-        return _perform(Step.BORROW, journey, _CONTRACT.borrow(journey.token, loan))
-
-
-def _perform(step: Step, journey: Journey, request: Request) -> Classification:
-    answer = journey.send(request.method, request.path, request.body, request.headers)
-    return _CONTRACT.classify(step, answer, journey.truth)
+        arrival, currency = journey.arrival, journey.target.currency
+        how = journey.term_days, self.repayment_method, currency
+        loan = LoanRequest(journey.account.as_seen(), arrival.key, arrival.amount_fen, *how)
+        return journey.ask(Step.BORROW, journey.target.borrow(loan))
 
 
 def _listen() -> None:

@@ -19,6 +19,7 @@ from harness.core.disk import refusal, require_room
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.started_in import STARTED_IN
+from harness.core.user_module import UserReference
 from harness.history.events import Clock, SafetyStop
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import RunEndedBy, Trouble
@@ -63,9 +64,17 @@ def _writing_to(folder: str | Path) -> Iterator[None]:
 class Run:
     """One run of a plan on a target (None is the local stack), from its order to its end."""
 
-    def __init__(self, plan: Plan, host: str | None, crew: Crew, progress: Progress) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        host: str | None,
+        crew: Crew,
+        progress: Progress,
+        target: UserReference | None = None,
+    ) -> None:
+        """``target`` is the user's class of the target, if it does not speak our contract."""
         self._plan = plan
-        self._host = host
+        self._host, self._target = host, target
         self._options = options = crew.environment.parsed_options
         rate = plan.settings.rate
         self._spawn_seconds = rate / float(options.spawn_rate or rate)
@@ -186,6 +195,8 @@ class Run:
             self._progress.tell_once(text)
         told = ["--state-dir", str(STARTED_IN / options.state_dir)]
         told += [] if self._host is None else ["--host", self._host]
+        if (named := self._target) is not None:
+            told += ["--target", named.module, named.name, named.folder]
         told += [word for target in options.allow_target for word in ("--allow-target", target)]
         self._link = ConductorLink(options.conductor_module, directory.path, told)
         if self.interrupted:
@@ -218,7 +229,8 @@ class Run:
             self.ready.set()
             self._await_users(link)
         if not self.interrupted:
-            self._crew.prepare(directory.path, ready.edge_url, ready.accounts)
+            told = ready.edge_url, ready.accounts
+            self._crew.prepare(directory.path, *told, self._target, self._host)
         if self.interrupted:
             self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
             return

@@ -23,6 +23,12 @@ from harness.apps.locust.locustfile import Locustfile, read_locustfile, require_
 from harness.apps.locust.one_journey import show_journey
 from harness.apps.locust.planning import SPAWN_RATE_MAX, composed, rate_from
 from harness.apps.locust.progress import Progress, write_over_bar
+from harness.apps.locust.target_choice import (
+    ChosenTarget,
+    chosen_target,
+    named_target,
+    require_target,
+)
 from harness.apps.locust.user_code import Exits
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
@@ -62,6 +68,7 @@ class RunController:
         self.preset_run_time_s: float | None = None
         self.run_time_s: float | None = None
         self.class_host: str | None = None
+        self.declared_host: str | None = None
         self._ending = False
         self._told_to_end_at = 0.0
         self._crew = Crew(environment)
@@ -88,6 +95,7 @@ class RunController:
         options.run_time = None
         if locustfile is not None:
             self.class_host = locustfile.borrower.host  # as it is before any run
+            self.declared_host = require_target(named_target(locustfile, options))
             planning.require_sense(locustfile, options, rate, self.run_time_s)
             starts = options.headless or options.autostart
             if starts and not _TRIES:  # elsewhere the form may name another target
@@ -117,10 +125,10 @@ class RunController:
         if locustfile is None:
             raise UsageError("--dry-run needs a scenario: no user class here is a Borrower")
         options = self.environment.parsed_options
-        plan, host = self._planned(locustfile, rate)
+        plan, chosen = self._planned(locustfile, rate)
         tell = preview_json if options.json else preview
-        state_dir = STARTED_IN / options.state_dir
-        write_over_bar("stdout", tell(plan, state_dir, host, options.allow_target))
+        state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
+        write_over_bar("stdout", tell(plan, state_dir, chosen.host, allowed, chosen.target))
         sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:
@@ -176,10 +184,10 @@ class RunController:
         with suppress(gevent.GreenletExit):
             locustfile = require_user(self._locustfile(), self.environment)
             self.progress.begin(locustfile.name)
-            plan, host = self._planned(locustfile, self.environment.runner.target_user_count)
+            plan, chosen = self._planned(locustfile, self.environment.runner.target_user_count)
             self._crew = Crew(self.environment, locustfile.borrower.__name__)
             if self.under_way:
-                run = Run(plan, host, self._crew, self.progress)
+                run = Run(plan, chosen.host, self._crew, self.progress, chosen.reference)
                 for text in background.told(self._background()):
                     run.note(text)
                 return run
@@ -210,19 +218,20 @@ class RunController:
 
     def _planned(
         self, locustfile: Locustfile, rate: int, *, quietly: bool = False
-    ) -> tuple[Plan, str | None]:
+    ) -> tuple[Plan, ChosenTarget]:
         """The plan of a run on the target as it is set now, and that target."""
         options = self.environment.parsed_options
-        host, source = planning.target_of(self.environment, self.class_host)
+        reference = named_target(locustfile, options)
+        chosen = chosen_target(self.environment, self.class_host, reference)
         say = (lambda _: None) if quietly else self.progress.say
-        say(f"target: {source}")
+        say(f"target: {chosen.source}")
         for text in background.told(self._background()):
             say(text)
         plan = planning.planned(
-            locustfile, options, rate, run_time_s=self.run_time_s, host=host, say=say
+            locustfile, options, rate, run_time_s=self.run_time_s, chosen=chosen, say=say
         )
-        planning.require_runnable(plan, options, host)
-        return plan, host
+        planning.require_runnable(plan, options, chosen)
+        return plan, chosen
 
     def announce(self) -> list[str]:
         """For the start form; nothing where the user class is chosen in it."""

@@ -10,6 +10,7 @@ from typing import Any
 from harness.apps.locust.progress import tell_error
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
+from harness.core.started_in import STARTED_IN
 from harness.load.exception_text import message_of, place_of, place_of_class, short_path
 from harness.plan.plan import Scenario
 from harness.run.scenario_path import MARK, joined
@@ -17,12 +18,13 @@ from harness.run.scenario_path import MARK, joined
 
 @dataclass(frozen=True, slots=True)
 class Locustfile:
-    """A scenario file as it was loaded."""
+    """A scenario file as it was loaded; ``folder`` is where it lies."""
 
     borrower: Any
     scenario: Scenario
     name: str
     hypothesis: str
+    folder: Path
 
 
 def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None:
@@ -54,6 +56,7 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         name=_name_of(Path(str(named.__file__)), borrower, borrower_class, environment),
         hypothesis=scenario.hypothesis
         or hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
+        folder=(STARTED_IN / str(named.__file__)).parent,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.apps.locust.controller import require_places
 from harness.apps.locust.locustfile import Locustfile
+from harness.apps.locust.target_choice import ChosenTarget
 from harness.core import durations
 from harness.core.errors import HarnessError, UsageError
 from harness.core.started_in import STARTED_IN
@@ -41,7 +42,8 @@ from harness.plan.scenario import (
     faults_of,
     settings_of,
 )
-from harness.plan.schedule import Choice, chosen, natural_s, timeline_text
+from harness.plan.schedule import Choice, natural_s, timeline_text
+from harness.plan.schedule import chosen as chosen_faults
 from harness.plan.stop_conditions import StopConditions
 from harness.run.progress_messages import GAME_DAY_VARIABLE
 from harness.run.safety.feasible import layout_for, require_feasible, require_set_up
@@ -205,7 +207,7 @@ def _stretch(
 ) -> Settings:
     """The same settings with a recovery that makes the whole load last ``run_time_s``."""
     before_s = settings.load_s - settings.recovery_s
-    has_faults = bool(chosen(scenario.faults, settings.choice))
+    has_faults = bool(chosen_faults(scenario.faults, settings.choice))
     least_s = (
         settings.request_timeout_s + RECOVERY_MARGIN_SECONDS if has_faults else PHASE_SECONDS_MIN
     )
@@ -244,19 +246,6 @@ def _settings(
     return settings_from(vars(options), rate, run_time_s, locustfile.scenario, file), file
 
 
-def target_of(environment: Any, class_host: str | None) -> tuple[str | None, str]:
-    """Form, command line or environment, then the class, then the local stack; and in words."""
-    host = environment.host or None
-    if host is not None:
-        known = environment.parsed_options.set_elsewhere
-        has_page = getattr(environment, "web_ui", None) is not None
-        found = [f"{o.key} in {o.place}" for o in known if (o.name, o.value) == ("host", host)]
-        source = found[0] if found else "the Host field" if has_page else "--host"
-    else:
-        host, source = class_host, "the class attribute host"
-    return host, "the local stack" if host is None else f"{host}, from {source}"
-
-
 def require_sense(
     locustfile: Locustfile, options: Any, rate: int, run_time_s: float | None
 ) -> None:
@@ -271,7 +260,7 @@ def planned(
     rate: int,
     *,
     run_time_s: float | None,
-    host: str | None,
+    chosen: ChosenTarget,
     say: Callable[[str], None],
 ) -> Plan:
     """The plan of a run; ``say`` is told what is not written in the scenario file.
@@ -279,16 +268,19 @@ def planned(
     UsageError names everything that is wrong, and what would be valid.
     """
     settings, file = _settings(locustfile, options, rate, run_time_s)
-    scenario = locustfile.scenario
+    scenario, lender = locustfile.scenario, None
+    if chosen.target is not None:
+        lender = replace(chosen.target.profile, name=str(chosen.reference))
     plan = expand(
         locustfile.name,
         locustfile.hypothesis,
         scenario,
         settings,
         file,
-        layout=layout_for(settings, None, host),
+        layout=layout_for(settings, None, chosen.host, chosen.target),
         stop=stop_from(vars(options)),
-        attached=host is not None,
+        attached=chosen.host is not None,
+        lender=lender,
     )
     if file is not None:  # where the limits come from, and which are set in vain
         say(f"objectives: {file.name}")
@@ -313,7 +305,7 @@ def of_game_day(*names: str) -> dict[str, Any]:
         return {}  # no step, or somebody else's variable
 
 
-def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
+def require_runnable(plan: Plan, options: Any, chosen: ChosenTarget) -> None:
     """Refuse, before anything is started, what can't be run on this target.
 
     A dry run that is asked of a run that is not to begin now, as the briefing of a game day and
@@ -322,10 +314,11 @@ def require_runnable(plan: Plan, options: Any, host: str | None) -> None:
     """
     asks = not options.dry_run  # which opens no connection and starts no program
     state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
-    require_feasible(plan, state_dir, host, allowed, look_up=asks)
+    host, target = chosen.host, chosen.target
+    require_feasible(plan, state_dir, host, allowed, look_up=asks, target=target)
     if asks or not os.environ.get(LATER_VARIABLE):
         require_places(options)
-        require_set_up(plan, state_dir, host, asks=asks)
+        require_set_up(plan, state_dir, host, asks=asks, target=target)
 
 
 def announced(locustfile: Locustfile, options: Any) -> list[str]:

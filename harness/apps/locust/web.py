@@ -247,7 +247,7 @@ def _prepare(web_ui: Any, leader: "RunController") -> None:
         args["state"] = state_shown(leader, args["state"])
         args["missing_host_warning"] = False  # without a host it is the local stack
         args["lendchaos"] = {
-            "target": leader.class_host or "the local stack",
+            "target": leader.class_host or leader.declared_host or "the local stack",
             "plan": {"level": "info", "message": "\n".join(lines)} if lines else None,
             "marks": marks(leader),
         }

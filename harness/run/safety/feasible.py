@@ -25,7 +25,7 @@ from harness.stack.layouts import attached_layout, layout_of, local_layout
 from harness.stack.programs import find_postgres, find_toxiproxy
 from harness.stack.register import require_listing
 from harness.stack.run_lock import require_unused
-from harness.stack.state import EDGE, Link, read_state
+from harness.stack.state import read_state
 from harness.stack.usable import (
     TOKEN_VARIABLE,
     own_link,
@@ -34,6 +34,7 @@ from harness.stack.usable import (
     require_same,
     require_startable,
 )
+from harness.target.interface import Target
 
 
 def require_feasible(
@@ -43,10 +44,12 @@ def require_feasible(
     allow_targets: Collection[str],
     *,
     look_up: bool = True,
+    target: Target | None = None,
 ) -> Stack | None:
     """The stack that is up, if that is the target, which the plan may and can use.
 
-    What "localhost" means is looked up, unless ``look_up`` is False.
+    What "localhost" means is looked up, unless ``look_up`` is False. ``target`` is the user's class
+    of it; None where it speaks our contract.
 
     Raises:
         UsageError: the target may not be touched, or lacks what the plan needs, and all is named.
@@ -55,28 +58,47 @@ def require_feasible(
     found = _running(_folder_of(state_dir, host))
     stack = found if host is None else None
     if host is not None:
-        require_allowed(split_target(host)[0], allow_targets, look_up=look_up)
+        for address in (split_target(host)[0], *_beyond(target)):
+            require_allowed(address, allow_targets, look_up=look_up)
     elif stack is not None:
         require_reach(stack, allow_targets, look_up=look_up)
     port_range()
-    layout = layout_for(plan.settings, stack, host)
+    layout = layout_for(plan.settings, stack, host, target)
     wrong = [text for fault in plan.faults if (text := missing_for(fault, layout))]
     if host is not None:
         beside = None
         with suppress(HarnessError):  # what is not ours there does not matter
             beside = _running(state_dir)
-        wrong += _not_elsewhere(plan, host, (beside, found))
+        wrong += _not_elsewhere(plan, host, (beside, found), target)
     if wrong:
         raise UsageError("; ".join(wrong))
     if found is not None and found.ready:  # else it is taken down
         if host is None:
             require_same(found, settings_for(plan, found))
         else:
-            require_proxy_for(found, _service_url(host), os.environ.get(TOKEN_VARIABLE, ""))
+            token = os.environ.get(TOKEN_VARIABLE, "") if target is None else ""
+            require_proxy_for(found, _service_url(host), token, target and target.parts)
     return stack
 
 
-def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool = True) -> None:
+def _beyond(target: Target | None) -> list[str]:
+    """Hosts that a target leads to by its own words, beside its own."""
+    if target is None:
+        return []
+    parts = target.parts
+    addresses = [link.upstream for link in parts.links.values()]
+    addresses += [parts.database_address] if parts.database_address else []
+    return [split_address(address)[0] for address in addresses]
+
+
+def require_set_up(
+    plan: Plan,
+    state_dir: Path,
+    host: str | None,
+    *,
+    asks: bool = True,
+    target: Target | None = None,
+) -> None:
     """Whether this machine can give what a feasible plan needs.
 
     The kernel, the programs of a stack and the target are asked, unless ``asks`` is False.
@@ -98,7 +120,7 @@ def require_set_up(plan: Plan, state_dir: Path, host: str | None, *, asks: bool 
     if asks and missing and host is None:
         find_postgres()
     if asks and host is not None:
-        require_answer(_service_url(host))
+        require_answer(_service_url(host), target and target.parts)
 
 
 def settings_for(plan: Plan, running: Stack | None) -> StackSettings:
@@ -174,7 +196,9 @@ def _running(state_dir: Path) -> Stack | None:
     return stack if stack is not None and is_alive(stack.supervisor) else None
 
 
-def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> Iterator[str]:
+def _not_elsewhere(
+    plan: Plan, host: str, stacks: Collection[Stack | None], target: Target | None
+) -> Iterator[str]:
     """What only the local stack can give, and what is no target beside these stacks of ours."""
     if plan.settings.defect:
         yield "--defect is for the local stack's service, not for one that runs"
@@ -182,16 +206,19 @@ def _not_elsewhere(plan: Plan, host: str, stacks: Collection[Stack | None]) -> I
         yield "--service is for the local stack's service, not for one that runs"
     if plan.settings.namespaces:
         yield "--namespaces is for the local stack, not for a service that runs"
-    if not os.environ.get(TOKEN_VARIABLE):
+    if target is None and not os.environ.get(TOKEN_VARIABLE):
         yield f"{TOKEN_VARIABLE} must hold the admin token of {host}"
     if own := own_link(stacks, *split_target(host)):
         yield own
 
 
-def layout_for(settings: Settings, stack: Stack | None, host: str | None) -> Layout:
+def layout_for(
+    settings: Settings, stack: Stack | None, host: str | None, target: Target | None = None
+) -> Layout:
     """What the target of a run offers to faults: of the ``stack`` that is up, or that is to be."""
     if stack is not None:
         return layout_of(stack)
     if host is not None:
-        return attached_layout([Link(EDGE, "", host)])
+        parts = None if target is None else target.parts
+        return attached_layout(join_address(*split_target(host)), parts)
     return local_layout(replace(StackSettings(), namespaces=settings.namespaces))

@@ -22,7 +22,7 @@ from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan, accepted, allowance_s
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety.detectors import FailureCusum, Payouts
-from harness.target.interface import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
+from harness.target.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
 
 READ_EVERY_SECONDS = 0.1
 """How long a failure may go unseen; a tenth of the second in which everything has to be healed."""
@@ -56,6 +56,7 @@ class SafetyWatch:
         faults: Callable[[], Iterable[FaultFact]] = tuple,
     ) -> None:
         self._stop_if: StopConditions = plan.stop
+        self._currency = plan.lender.currency
         self._tail = EventTail(run.path)
         self._ledger = ledger
         self._trip = trip
@@ -76,7 +77,8 @@ class SafetyWatch:
         self._clock = clock
         watches = [("safety-answers", self._watch_answers)]
         stop_if = self._stop_if
-        if stop_if.double_disbursement or isinstance(stop_if.principal_at_risk_fen, int):
+        wanted = stop_if.double_disbursement or isinstance(stop_if.principal_at_risk_fen, int)
+        if wanted and self._ledger.ledger is not None:
             watches.append(("safety-ledger", self._watch_ledger))
         for name, watch in watches:
             thread = threading.Thread(target=self._guard, args=(watch,), name=name, daemon=True)
@@ -168,8 +170,8 @@ class SafetyWatch:
             at_risk_fen = payouts.at_risk_fen(self._unacknowledged.copy())
             if at_risk_fen > limit_fen:
                 text = (
-                    f"{at_risk_fen / 100:,.2f} yuan were paid out unacknowledged, or twice,"
-                    f" {limit_fen / 100:,.2f} were allowed"
+                    f"{self._currency.text(at_risk_fen)} were paid out unacknowledged, or twice,"
+                    f" {self._currency.number(limit_fen)} were allowed"
                 )
                 self._stop_for("principal_at_risk_fen", text, at_risk_fen, limit_fen)
 
@@ -186,10 +188,11 @@ class SafetyWatch:
 class LedgerTail:
     """The end of the target's audit listing, from a cursor on.
 
-    The newest entries are read again for `AGAIN_SECONDS`, as their payments may change.
+    The newest entries are read again for `AGAIN_SECONDS`, as their payments may change. Without a
+    ledger there is nothing to read.
     """
 
-    ledger: Ledger
+    ledger: Ledger | None
     cursor: int | str
     account_ids: frozenset[str]
     asked: int = 0
@@ -204,7 +207,7 @@ class LedgerTail:
         now = time.monotonic()
         after = self._marks[0][1] if self._marks else self.cursor
         found: list[LedgerEntry] = []
-        for _ in range(PAGES_MAX):
+        for _ in range(PAGES_MAX if self.ledger is not None else 0):
             page = self.ledger.page(after, ASK_TIMEOUT_SECONDS)
             found += page
             if page:

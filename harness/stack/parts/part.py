@@ -7,14 +7,17 @@ in the stack's layout (`harness.stack.layouts`), which is made from here.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from signal import Signals
 from typing import Any, ClassVar, Protocol
 
 from harness.core.errors import HarnessError
 from harness.core.http_calls import get
-from harness.core.processes import listeners
+from harness.core.processes import CODE_FOLDER, listeners
 from harness.stack.state import HEALTH_PATH, Stack, StackSettings
 from harness.stack.supervised_process import Child
+
+START_SECONDS_MAX = 30.0
 
 
 class Yard(Protocol):
@@ -40,11 +43,16 @@ class Yard(Protocol):
         """Tell who waits for the stack what is being done."""
 
     async def start_child(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], **signals: Signals
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        cwd: Path = CODE_FOLDER,
+        **signals: Signals,
     ) -> None:
         """Start a process and keep it running; ``signals`` are those of `ChildSpec`."""
 
-    async def wait_first(self, name: str) -> None:
+    async def wait_first(self, name: str, seconds: float = START_SECONDS_MAX) -> None:
         """Wait until a process is ready for the first time; HarnessError where it does not come."""
 
     async def run_once(
@@ -66,6 +74,8 @@ class StackPart(ABC):
     protocol: ClassVar[str] = "http"
     needed: ClassVar[bool] = False
     early: ClassVar[bool] = False
+    needs_links: ClassVar[bool] = False
+    """Whether it is started once every link is there."""
     ours: ClassVar[bool] = False
     """Whether it is the harness's own tool, and no part of the target."""
 

@@ -17,7 +17,7 @@ from harness.verdict.money_table import DECISIONS, GRANTED, TOLD, Told, told_by
 from harness.verdict.reasons import NOT_DECIDED, about
 from harness.verdict.reconcile import AskedLoan
 from harness.verdict.types import Finding, Judgement
-from harness.verdict.units import plural, yuan
+from harness.verdict.units import plural
 
 _CONTRADICTION = "; the target says that all its invariants hold, its own ledger shows otherwise"
 _SELF_CHECKABLE = ("duplicated", "unbalanced")
@@ -92,9 +92,10 @@ def invariant_violated(case: Case) -> Iterator[Finding]:
         shown = any(_total(one for one in loans if one.listed) > limit for limit, loans in beyond)
         but = _CONTRADICTION if shown and ledger.says_ok is True else ""
         limit_fen, first = beyond[0]
+        money = case.plan.lender.currency.text
         reasons.append(
             f"{plural(len(beyond), 'borrower')} got more than their credit limit (the first got"
-            f" {yuan(_total(first))}, with a limit of {yuan(limit_fen)}){but}"
+            f" {money(_total(first))}, with a limit of {money(limit_fen)}){but}"
         )
     if reasons:
         keys = [key for _, loans in beyond for key in dict.fromkeys(one.key for one in loans)]
@@ -240,7 +241,7 @@ def over_limit(case: Case) -> list[tuple[int, list[_Lent]]]:
     for one in _lent(case):
         by_borrower[one.borrower].append(one)
     limited = [
-        (case.plan.borrowers[borrower].account_class.limit_fen, loans)
+        (case.plan.lender.limit_of(case.plan.borrowers[borrower].account_class), loans)
         for borrower, loans in sorted(by_borrower.items())
     ]
     return [(limit_fen, loans) for limit_fen, loans in limited if _total(loans) > limit_fen]

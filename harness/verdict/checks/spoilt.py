@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.core.money import MINOR_MAX
 from harness.core.shortage import in_words, shortage_by_code, stretches
 from harness.history.columns import NONE, Attempts, Bools, Floats, Operations, Words, seconds
 from harness.history.events import Attempt, Clock, Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.history.run_facts import Trouble
-from harness.plan.plan import REVIEW_AMOUNT_FEN, Plan
+from harness.plan.plan import Plan
 from harness.verdict.measure.measurement import Measured
 from harness.verdict.units import plural
 
@@ -191,7 +192,8 @@ def _served(plan: Plan, operations: Operations, ours: Bools) -> Operations:
     quick_ns = int(np.median(good.ended_ns - good.started_ns)) if len(good) else 0
     failed, due_ns = ours & operations.failed, operations.intended_ns
     expected = Words.of(b.account_class.expected_decline for b in plan.borrowers)
-    declined, review = expected[operations.borrower], operations.amount_fen >= REVIEW_AMOUNT_FEN
+    declined, review_from = expected[operations.borrower], plan.lender.review_from
+    review = operations.amount_fen >= (MINOR_MAX + 1 if review_from is None else review_from)
     outcome = operations.outcome.changed(failed & review, Outcome.REFERRED)
     outcome = outcome.changed(failed & ~review, Outcome.APPROVED)
     return replace(

@@ -1,0 +1,58 @@
+"""Processes that a target declares: programs that run beside our proxies, and end with them."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from harness.core.processes import bound_to_parent, clean_environment, family, listeners
+from harness.plan.target_parts import ProgramSpec
+from harness.stack.addresses import split_address
+from harness.stack.parts.part import Killable, Pausable, Restartable, StackPart, Yard
+from harness.stack.state import Stack
+from harness.stack.supervised_process import Child
+
+START_SECONDS_MAX = 110.0
+"""A target's own process may have a whole application server to start."""
+
+
+class TargetProgram(StackPart, Killable, Restartable, Pausable):
+    """One process of a target, by the name that the target gives it."""
+
+    needs_links = True
+
+    def __init__(self, name: str, spec: ProgramSpec) -> None:
+        self.group = name  # type: ignore[misc]  # of each its own
+        self._spec = spec
+
+    @property
+    def listens(self) -> str:
+        """``host:port`` at which it listens."""
+        return self._spec.listens
+
+    def address(self, stack: Stack) -> str:
+        """Where it listens."""
+        del stack
+        return self._spec.listens
+
+    async def start(self, yard: Yard) -> None:
+        """Its links are there already."""
+        yard.report_step(f"starting {self.group}")
+        command = bound_to_parent(self._spec.command, signal.SIGKILL)
+        environment = clean_environment(**self._spec.environment)
+        await yard.start_child(self.group, command, environment, Path(self._spec.cwd))
+        await yard.wait_first(self.group, START_SECONDS_MAX)
+
+    async def is_ready(self, yard: Yard, child: Child) -> bool:
+        """Whether this very process, or a child of it, listens: a second instance would serve
+        unnoticed.
+        """
+        del yard
+        process = child.process
+        if process is None:
+            return False
+        _, port = split_address(self._spec.listens)
+        return await asyncio.to_thread(_listens, process.pid, port)
+
+
+def _listens(pid: int, port: int) -> bool:
+    return not set(listeners(port)).isdisjoint(family(pid))

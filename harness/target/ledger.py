@@ -1,0 +1,156 @@
+"""A target's ledger, as it is read in pages, around every link.
+
+The read is sceptical: it may fail, be slow, end early or lie. What could not be read counts as
+unread, never as a clean ledger.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+from harness.core.errors import HarnessError, PutOffError
+from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
+from harness.core.http_messages import Reply
+from harness.core.http_times import retry_after_s
+from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.target.request import Request
+from harness.target.transport import call
+
+if TYPE_CHECKING:
+    from harness.target.interface import Target
+
+PAGE_ENTRIES = 1000
+PAGES_MAX = 2000
+"""Two million loans: beyond that a listing that never ends is the likelier explanation."""
+LISTING_SECONDS_MAX = 240.0
+"""All pages of one listing together; two million loans take half of it."""
+PUT_OFF_SECONDS_MAX = 60.0
+"""For which a target may put off its audit calls, the waits of one reading added up."""
+REQUIRED = ("cursor", "key", "account", "principal")
+COLUMNS = (*REQUIRED, "loan", "payments", "status", "balance", "at")
+"""What a ledger of SQL or HTTP shows of a loan."""
+
+
+class Ledger(ABC):
+    """One target's ledger. Cursor 0 is its beginning, any other one that of an entry.
+
+    Raises:
+        HarnessError: it cannot be read to its end or in time, or is not as agreed.
+    """
+
+    def of(self, target: "Target") -> Self:  # noqa: ARG002
+        """The same for one target, whose address, headers and money it may need."""
+        return self
+
+    def cursor(self, check: Callable[[], object] = lambda: None) -> int | str:
+        """The cursor behind the newest loan, taken before the load; 0 for an empty ledger.
+
+        ``check`` is called every second of a long wait, and may raise to end it. Override it where
+        the end can be found without reading everything before it.
+        """
+        return self.listing(0, Patience(PUT_OFF_SECONDS_MAX, check=check))[1]
+
+    def listing(self, after: int | str, patience: Patience) -> tuple[list[LedgerEntry], int | str]:
+        """Every loan behind a cursor, page by page until the empty one, and the last cursor."""
+        entries: list[LedgerEntry] = []
+        deadline = time.monotonic() + LISTING_SECONDS_MAX
+        for _ in range(PAGES_MAX):
+            if time.monotonic() > deadline:
+                raise HarnessError(f"the audit listing took over {LISTING_SECONDS_MAX:g} s")
+            found = self.page(after, patience=patience)
+            if not found:
+                return entries, after
+            entries += found
+            after = entries[-1].cursor
+        raise HarnessError(f"the audit listing does not end within {PAGES_MAX} pages")
+
+    @abstractmethod
+    def page(
+        self, after: int | str, seconds: float | None = None, patience: Patience = NO_PATIENCE
+    ) -> list[LedgerEntry]:
+        """The next loans behind a cursor, at most `PAGE_ENTRIES`, read within ``seconds``; none at
+        the end of the listing.
+        """
+
+    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:  # noqa: ARG002
+        """Whether the target says that all its invariants hold, and which it says do not."""
+        return True, ()
+
+    def rows(self, accounts: frozenset[str]) -> list[LedgerEntry] | None:  # noqa: ARG002
+        """Every loan of these accounts, from a second source; None where there is none."""
+        return None
+
+    def by_key(self, key: str) -> tuple[KeyedLoan, ...] | None:  # noqa: ARG002
+        """The loans under one key, asked for alone; None where that cannot be told."""
+        return None
+
+
+def asked(url: str, request: Request, patience: Patience, seconds: float | None = None) -> Reply:
+    """What a ledger answers by HTTP; HarnessError where that is no success."""
+    # A connection of its own: whichever replica answers, none that was killed holds us up.
+    with closing(Http()) as http:
+        reply = call(http, url, request, seconds=seconds, patience=patience)
+    if request.accepts(reply.status):
+        return reply
+    text = f"{request} answered {reply.status}, {request.expected} was expected"
+    wait_s = retry_after_s(reply.headers) if reply.status in PUT_OFF else None
+    raise HarnessError(text) if wait_s is None else PutOffError(text, wait_s)
+
+
+def moving(entries: list[LedgerEntry], after: int | str) -> list[LedgerEntry]:
+    """The entries of a page behind a cursor; HarnessError where the page is the one before."""
+    if entries and entries[-1].cursor == after:
+        raise HarnessError("the audit listing repeats itself: its cursor does not move")
+    return entries
+
+
+def entry_of(
+    row: Mapping[str, Any], minor: Callable[[Any], int], statuses: Mapping[str, str]
+) -> LedgerEntry:
+    """One loan from its `COLUMNS`; HarnessError where a value is not what it is for.
+
+    Null is no key, no account and no money: a row of somebody else must not end the reading.
+    """
+    cursor = row["cursor"]
+    if isinstance(cursor, Decimal) and cursor == int(cursor):
+        cursor = int(cursor)
+    if isinstance(cursor, bool) or not isinstance(cursor, int | str):
+        raise HarnessError(f"the ledger's cursor {cursor!r} must be a whole number or text")
+    loan_id = _text(row.get("loan", cursor))
+    try:
+        principal = _money(row["principal"], minor)
+        payments = int(row.get("payments", 1) or 0)
+        balance = principal if payments > 0 else 0
+        if "balance" in row:
+            balance = _money(row["balance"], minor)
+    except (ValueError, TypeError) as error:
+        raise HarnessError(f"the ledger's loan {loan_id} is not as declared: {error}") from error
+    status = _text(row.get("status"))
+    return LedgerEntry(
+        cursor=cursor,
+        loan_id=loan_id,
+        account_id=_text(row["account"]),
+        idempotency_key=_text(row["key"]),
+        principal_fen=principal,
+        disbursements=payments,
+        ledger_balance_fen=balance,
+        created_at=_text(row.get("at")),
+        status=statuses.get(status, status),
+    )
+
+
+def keyed(entry: LedgerEntry) -> KeyedLoan:
+    """A loan of the listing as it shows when it is asked for by its key."""
+    status = entry.status or ("disbursed" if entry.disbursements else "approved")
+    return KeyedLoan(entry.loan_id, status, entry.principal_fen)
+
+
+def _money(shown: Any, minor: Callable[[Any], int]) -> int:
+    return 0 if shown is None else minor(shown)
+
+
+def _text(shown: Any) -> str:
+    return "" if shown is None else str(shown)

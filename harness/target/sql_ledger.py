@@ -1,0 +1,133 @@
+"""A lender's ledger in its own database, read by one query over any driver of Python's DB-API.
+
+The query is the user's; what is asked of it is added around it: what lies behind a cursor, the
+newest entry, one key. Every question is a connection of its own, around every link.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from harness.core.connections import connect
+from harness.core.errors import HarnessError, UsageError
+from harness.core.http_calls import NO_PATIENCE, Patience
+from harness.core.money import whole_minor
+from harness.core.rows import reason_of
+from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.target.ledger import COLUMNS, PAGE_ENTRIES, REQUIRED, Ledger, entry_of, keyed, moving
+
+if TYPE_CHECKING:
+    from harness.target.interface import Target
+
+CONNECT_SECONDS_MAX = 3
+_READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=10000"
+_MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s", "numeric": ":1", "named": ":1"}
+"""Where a value goes, by the ``paramstyle`` of a driver (PEP 249)."""
+SHOWN_MAX = 20
+"""Rows of one check that are told."""
+
+
+@dataclass(frozen=True)
+class SqlLedger(Ledger):
+    """One row for each loan, with columns named like `harness.target.ledger.COLUMNS`.
+
+    ``query`` is a SELECT whose ``cursor`` rises with every new row. ``database`` is an address of
+    PostgreSQL, or a function that opens a connection of any DB-API driver, read-only if it can.
+    ``checks`` are queries by what they check, each row of which is a violation. ``statuses`` maps
+    the lender's statuses to ours (docs/money.md); without a ``status``, payments alone count.
+    """
+
+    query: str
+    database: str | Callable[[], Any] = field(repr=False)
+    checks: Mapping[str, str] = field(default_factory=dict)
+    statuses: Mapping[str, str] = field(default_factory=dict)
+    minor: Callable[[Any], int] = field(default=whole_minor, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no query, before anything is read."""
+        if not isinstance(self.query, str) or not self.query.strip():
+            raise UsageError(f"SqlLedger: {self.query!r:.60} must be a SELECT with {_wanted()}")
+
+    def of(self, target: "Target") -> Self:
+        """With money as this target writes it."""
+        return replace(self, minor=target.minor)
+
+    def cursor(self, check: Callable[[], object] = lambda: None) -> int | str:
+        """That of the newest entry alone."""
+        check()
+        rows = self._entries("ORDER BY entries.cursor DESC LIMIT 1")
+        return rows[0].cursor if rows else 0
+
+    def page(
+        self,
+        after: int | str,
+        seconds: float | None = None,  # noqa: ARG002  # a driver has bounds of its own
+        patience: Patience = NO_PATIENCE,  # noqa: ARG002  # a database puts nobody off
+    ) -> list[LedgerEntry]:
+        """The next loans, as `Ledger.page` says."""
+        end = f"ORDER BY entries.cursor LIMIT {PAGE_ENTRIES}"
+        if after == 0:
+            return self._entries(end)
+        return moving(self._entries(f"WHERE entries.cursor > {{}} {end}", after), after)
+
+    def by_key(self, key: str) -> tuple[KeyedLoan, ...]:
+        """Every loan under one key."""
+        found = {each.loan_id: each for each in self._entries("WHERE entries.key = {}", key)}
+        return tuple(map(keyed, found.values()))
+
+    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:  # noqa: ARG002
+        """Every row that a check found."""
+        violations = tuple(
+            f"{name}: {', '.join(map(str, row.values()))}"
+            for name, query in self.checks.items()
+            for row in self._rows(query)[:SHOWN_MAX]
+        )
+        return not violations, violations
+
+    def _entries(self, end: str, *values: Any) -> list[LedgerEntry]:
+        query = self.query.strip().rstrip(";")
+        rows = self._rows(f"SELECT * FROM ({query}) AS entries", end, *values)  # noqa: S608  # the user's own
+        if rows and (missing := [name for name in REQUIRED if name not in rows[0]]):
+            text = f"the query of the ledger has no {', '.join(missing)}; it needs {_wanted()}"
+            raise HarnessError(text)
+        return [entry_of(row, self.minor, self.statuses) for row in rows]
+
+    def _rows(self, query: str, end: str = "", *values: Any) -> list[dict[str, Any]]:
+        """What a query reads, by column; ``{}`` in its ``end`` is where the value goes."""
+        try:
+            with closing(self._open()) as connection:
+                cursor = connection.cursor()
+                mark = _mark(connection)
+                if values and mark == "%s":
+                    query = query.replace("%", "%%")
+                text = f"{query} {end.replace('{}', mark)}"
+                cursor.execute(text, values) if values else cursor.execute(text)
+                names = [str(column[0]).lower() for column in cursor.description]
+                return [_by_name(names, row) for row in cursor.fetchall()]
+        except Exception as error:  # a driver may raise anything: unread is not clean
+            raise HarnessError(f"the ledger cannot be read: {reason_of(error)}") from error
+
+    def _open(self) -> Any:
+        if isinstance(self.database, str):
+            bounds = {"connect_timeout": CONNECT_SECONDS_MAX, "options": _READ_ONLY}
+            return connect(self.database, **bounds)
+        return self.database()
+
+
+def _by_name(names: list[str], row: Any) -> dict[str, Any]:
+    if isinstance(row, Mapping):
+        return {str(name).lower(): value for name, value in row.items()}
+    return dict(zip(names, row, strict=True))
+
+
+def _mark(connection: Any) -> str:
+    """How its driver marks the place of a value."""
+    driver = sys.modules.get(type(connection).__module__.partition(".")[0])
+    return _MARKS.get(getattr(driver, "paramstyle", "format"), "%s")
+
+
+def _wanted() -> str:
+    more = [name for name in COLUMNS if name not in REQUIRED]
+    return f"columns {', '.join(REQUIRED)}, and as there are {', '.join(more)}"

@@ -1,0 +1,164 @@
+"""A lender that speaks nothing of our contract is planned, told before, run and judged."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.core.ports import choose_ports
+from tests.live.conftest import SHORT, Run, Runner, judged
+
+pytestmark = pytest.mark.live
+HERE = Path(__file__).parent
+DECLARED = {"POST /api/customers", "POST /api/credits", "GET /ping", "GET /ready"}
+SCENARIO = '''"""The lender's book is cut off.
+
+Hypothesis: borrowers are told so, no credit is lost or doubled, and borrowing comes back.
+"""
+
+from harness import Borrower, Objectives, Scenario
+from harness.faults import Partition
+
+
+class BookCut(Borrower):
+    scenario = Scenario(
+        faults=[{faults}],
+        objectives=Objectives({objectives}),
+        target="tiny_target:Tiny",
+    )
+'''
+
+
+def wait_for(port: int) -> None:
+    """Until somebody listens there."""
+    deadline = time.monotonic() + 10.0
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1.0).close()
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the target's module, and the lender's book at work beside it."""
+    port, book_port = choose_ports(2)
+    lender = HERE / "tiny_lender.py"
+    shutil.copy(HERE / "tiny_target.py", tmp_path)
+    monkeypatch.delenv("LENDING_ADMIN_TOKEN", raising=False)
+    for name, value in {
+        "TINY_HOME": tmp_path,
+        "TINY_PORT": port,
+        "TINY_BOOK_PORT": book_port,
+        "TINY_LENDER": lender,
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    book = subprocess.Popen([sys.executable, str(lender), "book", str(book_port), str(tmp_path)])
+    try:
+        wait_for(book_port)
+        yield tmp_path
+    finally:
+        book.kill()
+        book.wait()
+
+
+@pytest.fixture
+def runner(home: Path) -> Runner:
+    """Runs without a local stack."""
+    return Runner(home / "runs", home / "no-stack")
+
+
+def scenario_in(home: Path, *, cut: bool) -> Path:
+    """The scenario file, with the book cut off or with nothing broken."""
+    faults = 'Partition("database")' if cut else ""
+    objectives = "recovery_seconds_max=5" if cut else ""
+    path = home / "book_cut.py"
+    path.write_text(SCENARIO.format(faults=faults, objectives=objectives))
+    return path
+
+
+def asked(home: Path) -> set[str]:
+    """Everything that the lender was ever asked."""
+    return set((home / "asked.log").read_text().splitlines())
+
+
+def money(run: Run) -> dict[str, int]:
+    """What is wrong with the money, by class."""
+    names = ("lost", "duplicated", "phantom", "corrupt", "orphan")
+    return {name: n for name in names if (n := run.verdict["reconciliation"][name])}
+
+
+def test_a_fault_on_its_own_link_bites_and_its_ledger_is_reconciled(
+    home: Path, runner: Runner
+) -> None:
+    """Nothing is asked of it that its class does not declare."""
+    run = judged(runner(scenario_in(home, cut=True), *SHORT))
+    verdict = run.verdict
+
+    assert run.exit_code == 0, run.output
+    assert verdict["faults"][0]["bit"] is True
+    assert verdict["borrow"]["failed"] > 0
+    assert verdict["recovery"]["from_heal_s"] < 5
+    assert verdict["reconciliation"]["in_ledger"] == verdict["reconciliation"]["acknowledged"] > 100
+    assert money(run) == {}
+    assert asked(home) == DECLARED
+    assert {str(b.account_class) for b in run.facts().plan.borrowers} == {"good", "low_score"}
+
+
+@pytest.mark.parametrize(
+    ("defect", "found"), [("double", "duplicated"), ("lost", "lost"), ("short", "corrupt")]
+)
+def test_a_planted_defect_is_found_in_its_ledger(
+    home: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch, defect: str, found: str
+) -> None:
+    """A credit booked twice, one that is not in the book, and one of another amount."""
+    monkeypatch.setenv("TINY_DEFECT", defect)
+    options = (*SHORT, "--stop-double-disbursement", "off")
+    run = judged(runner(scenario_in(home, cut=False), *options))
+
+    assert run.exit_code == 1, run.output
+    assert run.findings[found] == "fail"
+    assert money(run)[found] > 1
+    assert "EUR at risk" in run.output
+
+
+def test_a_dry_run_tells_all_that_would_be_asked(home: Path, runner: Runner) -> None:
+    """And asks nothing."""
+    run = runner(scenario_in(home, cut=True), *SHORT, "--dry-run")
+
+    assert run.exit_code == 0, run.output
+    for words in (*DECLARED, "EUR, each sent once", "behind the link database", "SELECT"):
+        assert words in run.output
+    assert "healthz" not in run.output
+    assert not (home / "asked.log").exists()
+    assert run.path == runner.runs_dir
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("import locust\n", "brings in locust"),
+        ("from nowhere import Target\n", "lender.py:1: ModuleNotFoundError"),
+        ("from harness import Target\n", "no subclass of harness.Target"),
+        ("from harness import Target\nclass A(Target):\n    url = 'x'\n", "has no borrow"),
+    ],
+    ids=["locust", "import", "none", "no borrow"],
+)
+def test_a_target_that_is_none_ends_in_one_line(
+    home: Path, runner: Runner, text: str, why: str
+) -> None:
+    """With exit code 2, before anything is started."""
+    (home / "lender.py").write_text(text)
+    run = runner(scenario_in(home, cut=False), *SHORT, "--target", str(home / "lender.py"))
+
+    assert run.exit_code == 2, run.output
+    assert why in run.output
+    assert run.path == runner.runs_dir

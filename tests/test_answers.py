@@ -1,0 +1,143 @@
+"""A lender's answers mean what the first rule says that matches, else what their status says."""
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.core.errors import UsageError
+from harness.core.money import Currency
+from harness.history.events import Outcome
+from harness.plan.decline import Decline
+from harness.target.answers import (
+    ABSENT,
+    Answers,
+    approved,
+    declined,
+    failed,
+    in_progress,
+    referred,
+    throttled,
+    unknown,
+    value_at,
+)
+from harness.target.classification import Answer, GroundTruth
+
+EURO = Currency("EUR")
+RULES = Answers(
+    [
+        ((200, "state", "WAITING"), referred(loan="data.id")),
+        (200, approved(loan="data.id", principal="data.postings[0].amount")),
+        ((400, "errorCode", "INSUFFICIENT_FUND"), declined("credit")),
+        ((409, "errorCode", "CONFLICT"), in_progress),
+        (429, throttled),
+        ((400, "errorCode", "BROKEN"), failed),
+        (5, unknown),
+    ]
+)
+
+
+def of(status: int, body: Any) -> Answer:
+    """An answer of this lender."""
+    return Answer(status=status, body=json.dumps(body).encode())
+
+
+def lent(amount: Any, loan: Any = 7) -> dict[str, Any]:
+    """The body of a loan that was paid out."""
+    return {"data": {"id": loan, "postings": [{"amount": amount}]}}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome", "more"),
+    [
+        (200, lent("12.34"), Outcome.APPROVED, {"loan_id": "7"}),
+        (200, lent(12.34, "x"), Outcome.APPROVED, {"loan_id": "x"}),
+        (200, {**lent("12.34"), "state": "WAITING"}, Outcome.REFERRED, {"loan_id": "7"}),
+        # A used key is answered with an old loan.
+        (200, lent("12.00"), Outcome.INDETERMINATE, {"invalid_answer": True, "loan_id": "7"}),
+        (200, {}, Outcome.INDETERMINATE, {"invalid_answer": True, "may_retry": True}),
+        (200, lent("12.34", None), Outcome.INDETERMINATE, {"invalid_answer": True}),
+        (409, {"errorCode": "CONFLICT"}, Outcome.INDETERMINATE, {"may_retry": True}),
+        (429, {}, Outcome.FAILED, {"may_retry": True}),
+        (400, {"errorCode": "BROKEN"}, Outcome.FAILED, {"may_retry": False}),
+        (503, {}, Outcome.INDETERMINATE, {"may_retry": True}),
+        # No rule: by the status alone, whatever our own contract would make of the body.
+        (201, {}, Outcome.INDETERMINATE, {"invalid_answer": True}),
+        (404, {}, Outcome.FAILED, {"false_declined": True}),
+        (422, {"category": "risk_decline"}, Outcome.FAILED, {"decline": None}),
+    ],
+)
+def test_a_borrow_is_judged_by_the_first_rule_that_matches(
+    status: int, body: Any, outcome: Outcome, more: dict[str, Any]
+) -> None:
+    """With the loan, and whether another try could help."""
+    judged = RULES.of_borrow(of(status, body), GroundTruth(amount_fen=1234), EURO.minor)
+
+    assert judged.outcome is outcome
+    assert {name: getattr(judged, name) for name in more} == more
+
+
+@pytest.mark.parametrize(
+    ("truth", "outcome"),
+    [
+        (GroundTruth(), Outcome.FAILED),
+        (GroundTruth(expected_decline=Decline.CREDIT), Outcome.DECLINED),
+        (GroundTruth(possible_decline=Decline.CREDIT), Outcome.DECLINED),
+        (GroundTruth(expected_decline=Decline.POLICY), Outcome.FAILED),
+    ],
+)
+def test_a_decline_is_right_or_wrong_by_what_is_true(truth: GroundTruth, outcome: Outcome) -> None:
+    """Of the borrower, at every step."""
+    answer = of(400, {"errorCode": "INSUFFICIENT_FUND"})
+    for judged in (RULES.of_borrow(answer, truth, EURO.minor), RULES.of_step(answer, truth)):
+        assert (judged.outcome, judged.decline) == (outcome, Decline.CREDIT)
+        assert judged.false_declined is (outcome is Outcome.FAILED)
+        assert judged.code == "INSUFFICIENT_FUND"
+
+
+def test_no_answer_may_have_been_applied() -> None:
+    """If it was sent."""
+    for sent, outcome in ((True, Outcome.INDETERMINATE), (False, Outcome.FAILED)):
+        answer = Answer(error="reset", sent=sent)
+        assert RULES.of_borrow(answer, GroundTruth(), EURO.minor).outcome is outcome
+        assert RULES.of_step(answer, GroundTruth()).outcome is Outcome.FAILED
+
+
+def test_any_2xx_is_well_before_the_borrow() -> None:
+    """Rules for loans say nothing of other steps."""
+    for status, outcome in ((200, Outcome.OK), (204, Outcome.OK), (500, Outcome.FAILED)):
+        assert RULES.of_step(of(status, {}), GroundTruth()).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [200],
+        [(200, "approved")],
+        [(42, unknown)],
+        [((400, "a..b", 1), unknown)],
+        [((400, "code"), unknown)],
+    ],
+)
+def test_what_is_no_rule_is_refused_where_it_is_written(rules: Any) -> None:
+    """With what would be valid."""
+    with pytest.raises(UsageError, match=r"approved\(loan=|write it like data"):
+        Answers(rules)
+
+
+@pytest.mark.parametrize("wrong", ["poverty", "CREDIT"])
+def test_a_cause_is_one_of_three(wrong: str) -> None:
+    """They are what borrowers are known by."""
+    with pytest.raises(UsageError, match="credit, policy, behaviour"):
+        declined(wrong)
+
+
+def test_fields_are_found_by_their_path() -> None:
+    """Names and places in lists; what is not there is absent, which null is not."""
+    body = {"a": [{"b.c": 1}, None], "d": None}
+
+    assert value_at(body, "a[0]") == {"b.c": 1}
+    assert value_at(body, "d") is None
+    assert value_at([[1, 2]], "[0][1]") == 2
+    for path in ("a[2]", "a.b", "d.e", "x", "a[0][0]"):
+        assert value_at(body, path) is ABSENT

@@ -1,0 +1,223 @@
+"""A lender's own ledger, in its database or its API, becomes rows of ours."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from harness.core.errors import HarnessError, UsageError
+from harness.core.http_calls import NO_PATIENCE
+from harness.core.money import Currency
+from harness.history.ledger_facts import KeyedLoan
+from harness.target import ledger as ledgers
+from harness.target import sql_ledger
+from harness.target.http_ledger import HttpLedger
+from harness.target.interface import Target
+from harness.target.request import LoanRequest, Request
+from harness.target.sql_ledger import SqlLedger
+
+QUERY = (
+    "SELECT seq AS cursor, 'L-' || seq AS loan, who AS account, request AS key,"
+    " total AS principal, paid AS payments, state AS status FROM credit"
+    " WHERE who LIKE '%' OR who IS NULL"
+)
+
+
+class Euros(Target):
+    """Writes money as decimals."""
+
+    url = "http://127.0.0.1:1"
+    currency, decimal = Currency("EUR"), True
+
+    def borrow(self, ask: LoanRequest) -> Request:
+        """It is asked for its ledger alone."""
+        return Request("POST", "/", {"total": ask.decimal})
+
+
+@pytest.fixture
+def open_book(tmp_path: Path) -> Callable[[], sqlite3.Connection]:
+    """A book of three credits, one of them of a stranger."""
+    path = tmp_path / "book"
+    with sqlite3.connect(path) as book:
+        book.execute(
+            "CREATE TABLE credit (seq INTEGER PRIMARY KEY, who, request, total, paid, state)"
+        )
+        rows = [("C-1", "k1", "12.34", 1, "PAID"), (None, None, None, None, "?")]
+        book.executemany(
+            "INSERT INTO credit (who, request, total, paid, state) VALUES (?, ?, ?, ?, ?)",
+            [*rows, ("C-2", "k2", "5.00", 0, "OPEN")],
+        )
+    return lambda: sqlite3.connect(path)
+
+
+@pytest.fixture
+def ledger(open_book: Callable[[], sqlite3.Connection]) -> SqlLedger:
+    """It, as this lender's class declares it."""
+    statuses = {"PAID": "disbursed", "OPEN": "under_review"}
+    checks = {"no owner": "SELECT seq FROM credit WHERE who IS NULL"}
+    return SqlLedger(QUERY, open_book, checks, statuses).of(Euros())
+
+
+def test_every_row_of_the_query_is_a_loan(ledger: SqlLedger) -> None:
+    """In the target's money, with null for what a stranger's row does not have."""
+    first, stranger, open_one = ledger.listing(0, NO_PATIENCE)[0]
+
+    assert (first.loan_id, first.account_id, first.idempotency_key) == ("L-1", "C-1", "k1")
+    assert (first.principal_fen, first.disbursements, first.status) == (1234, 1, "disbursed")
+    assert first.ledger_balance_fen == 1234
+    assert (stranger.account_id, stranger.idempotency_key, stranger.principal_fen) == ("", "", 0)
+    assert (open_one.status, open_one.ledger_balance_fen) == ("under_review", 0)
+
+
+def test_the_end_is_found_without_reading_the_rest(
+    ledger: SqlLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three rows and no listing; what comes behind a cursor is read page by page."""
+    assert ledger.cursor() == 3
+    monkeypatch.setattr(SqlLedger, "listing", None)
+    assert ledger.cursor() == 3
+    monkeypatch.undo()
+    monkeypatch.setattr(sql_ledger, "PAGE_ENTRIES", 1)
+    assert [e.loan_id for e in ledger.listing(1, NO_PATIENCE)[0]] == ["L-2", "L-3"]
+
+
+def test_a_key_is_asked_for_alone(ledger: SqlLedger) -> None:
+    """A key of nobody has clearly no loan."""
+    assert ledger.by_key("k1") == (KeyedLoan("L-1", "disbursed", 1234),)
+    assert ledger.by_key("k9") == ()
+
+
+def test_checks_are_the_invariants(ledger: SqlLedger) -> None:
+    """Each row that one finds is a violation."""
+    assert ledger.invariants(NO_PATIENCE) == (False, ("no owner: 2",))
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("SELECT 1 AS cursor", "no key, account, principal"),
+        ("SELECT * FROM nowhere", "cannot be read: no such table"),
+        ("SELECT 1 AS cursor, 'k' AS key, 'a' AS account, 'much' AS principal", "'much' is no"),
+        ("SELECT 1.5 AS cursor, 'k' AS key, 'a' AS account, 1 AS principal", "cursor 1.5 must be"),
+    ],
+)
+def test_what_cannot_be_read_is_unread(
+    open_book: Callable[[], sqlite3.Connection], query: str, why: str
+) -> None:
+    """In one line, and never a clean ledger."""
+    with pytest.raises(HarnessError, match=why):
+        SqlLedger(query, open_book).of(Euros()).listing(0, NO_PATIENCE)
+
+
+def test_a_driver_that_cannot_connect_is_unread() -> None:
+    """Whatever it raises."""
+
+    def refuse() -> Any:
+        raise RuntimeError("no such host")
+
+    with pytest.raises(HarnessError, match="no such host"):
+        SqlLedger(QUERY, refuse).cursor()
+
+
+def test_per_cent_signs_of_a_query_stay() -> None:
+    """Drivers that mark values by %s want them doubled, as soon as there are values."""
+    seen: list[tuple[Any, ...]] = []
+
+    class Cursor:
+        description = (("cursor",),)
+
+        def execute(self, *words: Any) -> None:
+            seen.append(words)
+
+        def fetchall(self) -> list[Any]:
+            return []
+
+    class Connection:
+        def cursor(self) -> Cursor:
+            return Cursor()
+
+        def close(self) -> None:
+            """Nothing."""
+
+    ledger = SqlLedger(QUERY, Connection)
+    ledger.page(0)
+    ledger.page(7)
+
+    assert "LIKE '%'" in seen[0][0]
+    assert "LIKE '%%'" in seen[1][0]
+    assert "entries.cursor > %s" in seen[1][0]
+    assert seen[1][1] == (7,)
+
+
+# --- over HTTP ----------------------------------------------------------------------------------
+
+COLUMNS = {
+    "cursor": "id",
+    "loan": "ref",
+    "account": "meta.who",
+    "key": "meta.key",
+    "principal": "sum",
+}
+
+
+@pytest.fixture
+def api() -> Iterator[tuple[str, list[Any]]]:
+    """An API that lists what is in a list; its address, and the list."""
+    loans: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            query = {name: int(v[0]) for name, v in parse_qs(urlsplit(self.path).query).items()}
+            found = [one for one in loans if one["id"] > query.get("since", 0)][: query["size"]]
+            content = json.dumps({"data": {"items": found}}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+    yield f"http://127.0.0.1:{server.server_port}", loans
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_listing_is_read_page_by_page(
+    api: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the address of the target, in its money."""
+    url, loans = api
+    loans += [
+        {"id": n, "ref": n, "meta": {"who": "a", "key": f"k{n}"}, "sum": n} for n in (1, 2, 3)
+    ]
+    monkeypatch.setattr("harness.target.http_ledger.PAGE_ENTRIES", 2)
+    declared = HttpLedger("/loans", COLUMNS, entries="data.items", after="since", limit="size")
+    ledger = declared.of(Euros(url))
+    found, end = ledger.listing(0, NO_PATIENCE)
+
+    assert [(e.idempotency_key, e.principal_fen) for e in found] == [
+        ("k1", 100),
+        ("k2", 200),
+        ("k3", 300),
+    ]
+    assert (end, ledger.by_key("k1")) == (3, None)
+    loans.append({"id": 4, "ref": 4})
+    with pytest.raises(HarnessError, match=r"a loan has no meta\.who, meta\.key, sum"):
+        ledger.listing(3, NO_PATIENCE)
+
+
+def test_columns_that_are_none_are_refused_where_they_are_written() -> None:
+    """With those that there are."""
+    with pytest.raises(UsageError, match="columns lack key, account, principal"):
+        HttpLedger("/loans", {"cursor": "id"})
+    with pytest.raises(UsageError, match=rf"columns are {', '.join(ledgers.COLUMNS)}, not 'id'"):
+        HttpLedger("/loans", {**COLUMNS, "id": "id"})
