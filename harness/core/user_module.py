@@ -58,6 +58,17 @@ def reference_of(text: str, what: str, folders: Iterable[Path]) -> UserReference
     return UserReference(place, name, str(home))
 
 
+def reference_to(kind: type) -> UserReference | None:
+    """Where a class of the user's is, to be imported elsewhere; None for one of the harness."""
+    name = kind.__module__
+    file = getattr(sys.modules.get(name), "__file__", None)
+    if name.partition(".")[0] == "harness" or file is None:
+        return None
+    path = Path(file)
+    depth = name.count(".") + (path.stem == "__init__")
+    return UserReference(name, "", str(path.absolute().parents[depth]))
+
+
 def imported(reference: UserReference, what: str) -> ModuleType:
     """The module of a reference; UsageError, in one line, where it cannot be imported, is another
     one of that name, or brings Locust or gevent into a process that has neither.

@@ -14,7 +14,7 @@ from harness.faults.foreign_sessions import StrangerWatch
 from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
 from harness.faults.heal.proxy_restart import SECOND_WAY
 from harness.faults.overlap import AtWork, OwnProof
-from harness.faults.registry import injector_for
+from harness.faults.registry import injector_for, module_of
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
 from harness.history.journal import CONDUCTOR, DEADLINE_MARGIN_SECONDS, HEAL_COMMAND, Journal
@@ -174,7 +174,7 @@ class OneFault:
     def _inject(self, late_s: float, heal_ns: int) -> None:
         if any(row.event == "abort" for row in self._run.rows()):
             raise HarnessError("the run was ended before it")
-        self._run.journal.intend(self.planned, heal_ns)
+        self._run.journal.intend(self.planned, heal_ns, module_of(self.planned))
         self._announced = True
         if time.monotonic_ns() > heal_ns + round(DEADLINE_MARGIN_SECONDS * 1e9):
             raise HarnessError("its time had passed: this process was stopped, or too slow")

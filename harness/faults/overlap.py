@@ -73,11 +73,10 @@ def can_end(other: PlannedFault, fault: PlannedFault, layout: Layout) -> bool:
         for rest in fault.rests_on:
             same = reset.ability in ("", rest.ability)
             if reset.what is Thing.PROCESS and rest.what in (Thing.PROCESS, Thing.DATABASE):
-                names = _parts(fault, rest, layout) if rest.what is Thing.PROCESS else ()
-                hit = _parts(other, reset, layout)
-                if rest.what is Thing.DATABASE:
-                    names = [p.name for p in layout.parts if p.group == layout.database]
-                if same and hit & set(names):
+                servers = {p.name for p in layout.parts if p.group == layout.database}
+                is_process = rest.what is Thing.PROCESS
+                meant = _parts(fault, rest, layout) if is_process else servers
+                if same and _parts(other, reset, layout) & meant:
                     return True
             elif (reset.what, reset.name) == (rest.what, rest.name) and same:
                 return True

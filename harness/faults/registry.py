@@ -10,13 +10,16 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from harness.core.errors import UsageError
+from harness.core.user_module import UserReference, imported, reference_to
 from harness.faults.base import Injector
 from harness.plan.fault import FaultSpec, PlannedFault
-from harness.plan.fault_registry import add_spec, spec_from
+from harness.plan.fault_registry import add_spec, spec_from, spec_of
 from harness.plan.layout import Layout, Need, Thing
+from harness.plan.plan import Plan
 from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
 
+WHAT = "fault module"
 FAMILIES = ("network", "process", "database")
 SpecT = TypeVar("SpecT", bound=FaultSpec)
 MakeInjector = Callable[[PlannedFault, SpecT, Stack], Injector]
@@ -41,19 +44,42 @@ def load_specs() -> None:
             import_module(f"{package.__name__}.{module.name}")
 
 
-def load_all(modules: Iterable[str] = ()) -> None:
+def load_all(modules: Iterable[UserReference] = ()) -> None:
     """Import everything that a heal may need, and the user's own ``modules``.
 
-    UsageError where one of those cannot be imported.
+    UsageError where one of those cannot be imported, or brings Locust.
     """
     load_specs()
     for driver in ("psycopg", "toxiproxy.api"):
         import_module(driver)
-    for name in modules:
-        try:
-            import_module(name)
-        except Exception as error:
-            raise UsageError(f"the fault module {name} cannot be imported: {error}") from error
+    load_own(modules)
+
+
+def load_own(modules: Iterable[UserReference]) -> None:
+    """Import modules of the user's that register faults; UsageError as `load_all`."""
+    for reference in modules:
+        imported(reference, WHAT)
+
+
+def load_announced(module: tuple[str, str] | None) -> None:
+    """Import the module of a user's own fault, as the intent of its injection names it.
+
+    For those who heal what another process injected. UsageError as `load_all`.
+    """
+    if module is not None:
+        imported(UserReference(module[0], "", module[1]), WHAT)
+
+
+def module_of(planned: PlannedFault) -> tuple[str, str] | None:
+    """The module of a user's own fault and its folder; None for one that ships."""
+    found = reference_to(spec_of(planned.kind))
+    return None if found is None else (found.module, found.folder)
+
+
+def modules_of(plan: Plan) -> list[tuple[str, str]]:
+    """The modules of the user's own faults in a plan, each once, with their folders."""
+    found = (module_of(planned) for planned in plan.faults)
+    return list(dict.fromkeys(module for module in found if module is not None))
 
 
 def injector_for(planned: PlannedFault, stack: Stack) -> Injector:

@@ -87,16 +87,20 @@ class Journal:
         append_line(self._path, json.dumps({"schema": JOURNAL_SCHEMA, **kept}), 0o600)
         return row
 
-    def intend(self, fault: PlannedFault, gone_by_ns: int) -> None:
+    def intend(
+        self, fault: PlannedFault, gone_by_ns: int, module: tuple[str, str] | None = None
+    ) -> None:
         """Write down, before the injection, how to undo it and by when it must be gone.
 
-        ``gone_by_ns`` is its planned heal, in monotonic time.
+        ``gone_by_ns`` is its planned heal, in monotonic time; ``module`` and its folder are where a
+        user's own fault is.
         """
         deadline_ns = gone_by_ns + round(DEADLINE_MARGIN_SECONDS * 1e9)
         self.write(
             "intent",
             fault=fault.name,
             planned=dumped_fault(fault),
+            module=module,
             deadline_ns=deadline_ns,
             deadline_wall_ns=time.time_ns() + deadline_ns - time.monotonic_ns(),
         )

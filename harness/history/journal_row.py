@@ -20,7 +20,8 @@ class JournalRow:
       process ids with their start in clock ticks; ``owns_stack``: the run itself brought it up)
       and has ended;
     * ``intent``: a fault is about to be injected; ``planned`` says how to undo it, the deadline by
-      when it must be gone, in monotonic time of boot ``boot_id`` and as Unix time;
+      when it must be gone, in monotonic time of boot ``boot_id`` and as Unix time; ``module`` and
+      its folder are where the class of a user's own fault is;
     * ``injected``; ``healing`` (try ``tries``), ``healed`` at ``healed_ns``, ``heal_failed``;
       ``second_way``: Toxiproxy, whose control API hung, is about to be replaced, and was
       (``holds``); ``proven`` (``holds``: the canary after the heal); ``undone``: nothing of the
@@ -51,3 +52,4 @@ class JournalRow:
     guardian: tuple[Count, Count] | None = None
     owns_stack: bool = False
     planned: dict[str, Any] | None = None
+    module: tuple[str, str] | None = None

@@ -58,13 +58,13 @@ def _as_plan_two(found: Any) -> Any:
         spec = spec_of(str(values.pop("kind", "")))(**values)
     except (UsageError, TypeError) as error:
         raise ValueError(str(error)) from error
-    name, inject_s, heal_s = (found.get(key) for key in ("name", "inject_s", "heal_s"))
-    if not isinstance(name, str) or not _is_number(inject_s) or not _is_number(heal_s):
-        raise ValueError("a planned fault has a name, inject_s and heal_s")
+    name, inject_s, heal_s = found.get("name"), found.get("inject_s"), found.get("heal_s")
+    if not (
+        isinstance(name, str)
+        and isinstance(inject_s, int | float)
+        and isinstance(heal_s, int | float)
+    ):
+        raise ValueError("a planned fault has a name, inject_s and heal_s")  # noqa: TRY004  # a file's
     made = dumped_fault(planned(name, spec, inject_s, heal_s, _LAYOUT_THEN))
     stops = spec.stops_service and spec.target in _NEEDED_THEN
     return {**made, "stops_all_lending": stops}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 def _unlike(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[str]:
     """Why a class cannot be made of these arguments, by their number and names alone."""
-    known = {f.name: f for f in sorted(fields(cls), key=lambda f: f.kw_only) if f.init}
+    known = {f.name: f for f in sorted(fields(cls), key=lambda f: f.kw_only is True) if f.init}
     by_place = [name for name, field in known.items() if not field.kw_only]
     for name in kwargs:
         if name in cls.RENAMED:

@@ -258,6 +258,10 @@ RUN_OPTIONS = (
         "a fault beside those of the scenario, or without one in `lendchaos run`, as in a scenario"
         " file: 'Latency(\"database\", milliseconds=200)'; repeatable (docs/faults.md)"
     ),
+    _fault("fault-module", NAME, default_text="none", repeatable=True).with_help(
+        "a module of yours that registers faults of its own, like my_faults; repeatable"
+        " (docs/adding_a_fault.md)"
+    ),
     _fault("explore", SWITCH, uses=Use.STEP | Use.CONDITION).with_help(
         "each fault at a random place of the fault phase, the same for the same --seed"
     ),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.core.durations import DAY_SECONDS
 from harness.history.columns import NONE, Operations
 from harness.history.events import Clock, Outcome
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
-from harness.plan.scenario import DAY_SECONDS
 from harness.verdict.types import Verdict
 
 KINDS = ("approved", "referred", "declined", "failed", "indeterminate", "not started")

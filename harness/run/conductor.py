@@ -24,6 +24,7 @@ from harness.core.rows import plain
 from harness.faults.foreign_sessions import LockGuard
 from harness.faults.heal.guardian_link import Guardian
 from harness.faults.heal.healing import heal_left_over
+from harness.faults.registry import load_all
 from harness.faults.timeline import FaultTimeline
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.history.events import RunStatus, SafetyStop
@@ -112,13 +113,16 @@ def conduct(request: RunRequest, channel: Channel) -> None:
         UsageError: the plan asks for what this target cannot give.
         HarnessError: the environment failed before there was anything to judge.
     """
+    load_all(request.fault_modules)
     request, run = request.with_target(), request.run
     plan, reader = run.read_plan(), RunReader(run)
     run.write_status(RunStatus(target="not reached", interrupted=True))
     with ExitStack() as clean_up:
         lost = partial(channel.interrupt, "guardian")
         # First, because it gets ready meanwhile and may be let go only after everything else.
-        guardian = clean_up.enter_context(Guardian(run.path, plan.run_id, lost))
+        guardian = clean_up.enter_context(
+            Guardian(run.path, plan.run_id, lost, request.fault_modules)
+        )
         try:
             stack = _bring_up(request, plan, channel, clean_up, guardian)
             with LockGuard(stack, channel.check_interrupt) as check:

@@ -25,6 +25,8 @@ class RunRequest:
     allow_targets: frozenset[str]
     reference: UserReference | None = None
     target: Target | None = None
+    fault_modules: tuple[UserReference, ...] = ()
+    """Where the user's own faults of the run are."""
 
     def with_target(self) -> "RunRequest":
         """The same with the target imported and made, at whose address the run is; UsageError
@@ -55,6 +57,7 @@ def asked_of(
     parser.add_argument("--host")
     parser.add_argument("--allow-target", action="append", default=[])
     parser.add_argument("--target", nargs=3, metavar=("MODULE", "NAME", "FOLDER"))
+    parser.add_argument("--fault-module", nargs=2, metavar=("MODULE", "FOLDER"), action="append")
     options = parser.parse_args(words)
     return RunRequest(
         KeptRecord(options.run, unwritten),
@@ -62,4 +65,5 @@ def asked_of(
         options.host,
         frozenset(options.allow_target),
         None if options.target is None else UserReference(*options.target),
+        fault_modules=tuple(UserReference(n, "", f) for n, f in options.fault_module or ()),
     )

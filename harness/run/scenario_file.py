@@ -123,12 +123,13 @@ class _Writer:
     def _name(self, kind: type) -> str:
         """What a class is called in the file: as `_PUBLIC` has it, else by its own module."""
         # Of ours only: what another class is called may be the name of one that brings Locust.
+        name: str = kind.__name__
         for module in _PUBLIC if kind.__module__.startswith("harness.") else ():
             public = import_module(module)
-            if kind.__name__ in dir(public) and getattr(public, kind.__name__) is kind:
-                self._from.setdefault(module, set()).add(kind.__name__)
-                self.names[kind.__name__] = kind
-                return kind.__name__
+            if name in dir(public) and getattr(public, name) is kind:
+                self._from.setdefault(module, set()).add(name)
+                self.names[name] = kind
+                return name
         home = sys.modules.get(kind.__module__)
         if kind.__module__ == "__main__" or getattr(home, kind.__qualname__, None) is not kind:
             raise _unwritable(f"no module has {kind.__qualname__} under that name")

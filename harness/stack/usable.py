@@ -92,7 +92,7 @@ def require_proxy_for(
     HarnessError where it is another one.
     """
     what = "the local stack" if running.kind == "local" else f"a proxy for {running.service_url}"
-    same = (running.kind, running.service_url, running.admin_token)
+    same: tuple[str, str, str] = (running.kind, running.service_url, running.admin_token)
     if parts is not None:
         wanted = {name: link.upstream for name, link in parts.links.items()}
         upstreams = {link.name: link.upstream for link in running.links.values()}

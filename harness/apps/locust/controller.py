@@ -20,6 +20,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.started_in import STARTED_IN
 from harness.core.user_module import UserReference
+from harness.faults.registry import modules_of
 from harness.history.events import Clock, SafetyStop
 from harness.history.run_directory import RunDirectory
 from harness.history.run_facts import RunEndedBy, Trouble
@@ -198,6 +199,8 @@ class Run:
         if (named := self._target) is not None:
             told += ["--target", named.module, named.name, named.folder]
         told += [word for target in options.allow_target for word in ("--allow-target", target)]
+        for module in modules_of(self._plan):
+            told += ["--fault-module", *module]
         self._link = ConductorLink(options.conductor_module, directory.path, told)
         if self.interrupted:
             self._link.interrupt()

@@ -157,7 +157,7 @@ class RunController:
     def _locustfile(self) -> Locustfile | None:
         found = read_locustfile(self.environment, self._borrower_class)
         options = self.environment.parsed_options
-        return found and replace(found, scenario=composed(found.scenario, options))
+        return found and replace(found, scenario=composed(found.scenario, options, found.folder))
 
     # --- what Locust tells -------------------------------------------------------------------
 
@@ -198,13 +198,14 @@ class RunController:
     def _try(self) -> None:
         """One journey in place of a run, after the listeners of the scenario, and the end."""
         locustfile = require_user(self._locustfile(), self.environment)
-        host, _ = planning.target_of(self.environment, self.class_host)
         options, steps = self.environment.parsed_options, locustfile.borrower(self.environment)
+        reference = named_target(locustfile, options)
+        chosen = chosen_target(self.environment, self.class_host, reference)
         start_steps(steps)
         plan = planning.planned(
-            locustfile, options, 1, run_time_s=None, host=host, say=lambda _: None
+            locustfile, options, 1, run_time_s=None, chosen=chosen, say=lambda _: None
         )
-        self.exits.set(show_journey(plan, steps, host, options))
+        self.exits.set(show_journey(plan, steps, chosen, options))
         gevent.spawn(steps.on_stop).join()  # what it raises is told
         gevent.spawn(self.environment.runner.quit)
         raise gevent.GreenletExit

@@ -103,6 +103,12 @@ def _scenario_of(borrower: Any) -> Scenario:
     if (days := getattr(borrower, "term_days", None)) is not None:
         stated = f"scenario = Scenario(load=Load(term_days={days!r:.20}))"
         raise UsageError(f"{where}term_days is set in the scenario: `{stated}`")
+    for kind in {type(fault) for fault in scenario.faults}:
+        if kind.__module__ == borrower.__module__:
+            raise UsageError(
+                f"{where}the fault {kind.__name__} is defined in the scenario file: put it in a"
+                " module of its own beside it, as the processes that heal import it without Locust"
+            )
     if not isinstance(borrower.host, str | None):
         wrong = f"host {borrower.host!r} must be text, like 'http://127.0.0.1:8000'"
         raise UsageError(f"{where}{wrong}")

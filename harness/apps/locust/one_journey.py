@@ -15,6 +15,7 @@ from typing import Any
 from gevent.monkey import get_original
 
 from harness.apps.locust.progress import tell_error, write_over_bar
+from harness.apps.locust.target_choice import ChosenTarget
 from harness.core.errors import HarnessError
 from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean
@@ -33,6 +34,7 @@ from harness.stack.usable import TOKEN_VARIABLE
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 from harness.target.classification import Answer
 from harness.target.contract import Contract
+from harness.target.interface import Target
 from harness.target.transport import Transport
 
 _METHODS = {Step.CREDIT_LINE: "read_credit_line"}
@@ -83,19 +85,21 @@ class _ShownEvents(EventWriter):
         self.ended = fact
 
 
-def show_journey(plan: Plan, steps: Steps, host: str | None, options: Any) -> int:
-    """Make one journey on the local stack, which is up, or on a ``host``; the exit code.
+def show_journey(plan: Plan, steps: Steps, chosen: ChosenTarget, options: Any) -> int:
+    """Make one journey on the target, or on the local stack, which is up; the exit code.
 
     Raises:
         UsageError: the target may not be touched.
         HarnessError: there is no target, or it cannot be set up; or a run uses the local stack.
     """
     state_dir = STARTED_IN / options.state_dir
-    stack = require_feasible(plan, state_dir, host, options.allow_target)
+    host, target = chosen.host, chosen.target
+    stack = require_feasible(plan, state_dir, host, options.allow_target, target=target)
     with ExitStack() as held:
+        lender: Target
         if host is not None:
             edge_url = f"http://{join_address(*split_target(host))}"
-            lender = Contract(edge_url, os.environ[TOKEN_VARIABLE])
+            lender = target or Contract(edge_url, os.environ[TOKEN_VARIABLE])
         elif stack is not None:
             held.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
             edge_url = stack.edge_url
@@ -105,7 +109,8 @@ def show_journey(plan: Plan, steps: Steps, host: str | None, options: Any) -> in
         plan = _of_one(plan)
         (borrower,) = AccountProvisioner(lender, edge_url, lambda _: None).provision(plan)
         folder = held.enter_context(TemporaryDirectory())
-        return _walked(plan, steps, borrower, _ShownTransport(edge_url), Path(folder))
+        transport = _ShownTransport(edge_url)
+        return _walked(plan, steps, lender, borrower, transport=transport, folder=Path(folder))
 
 
 def _of_one(plan: Plan) -> Plan:
@@ -119,7 +124,9 @@ def _of_one(plan: Plan) -> Plan:
 def _walked(
     plan: Plan,
     steps: Steps,
+    target: Target,
     borrower: ProvisionedBorrower,
+    *,
     transport: _ShownTransport,
     folder: Path,
 ) -> int:
@@ -128,7 +135,10 @@ def _walked(
     journeys = Journeys(
         plan=plan,
         steps=steps,
-        accounts={borrower.index: Account(borrower.phone, borrower.password, session)},
+        target=target,
+        accounts={
+            borrower.index: Account(borrower.phone, borrower.password, session, borrower.account_id)
+        },
         transport=transport,
         events=events,
         worker="try",
@@ -144,7 +154,7 @@ def _walked(
         tell_error(broken)
         return ExitCode.FAIL if journeys.broken else ExitCode.INTERNAL
     granted = events.ended is not None and events.ended.outcome in GRANTED
-    asked = f"{arrival.amount_fen / 100:,.2f} yuan"
+    asked = plan.lender.currency.text(arrival.amount_fen)
     write_over_bar("stdout", f"{'granted' if granted else 'not granted'}: {asked}\n")
     return ExitCode.PASS if granted else ExitCode.FAIL
 

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from harness.apps.locust.controller import require_places
@@ -21,6 +22,8 @@ from harness.apps.locust.target_choice import ChosenTarget
 from harness.core import durations
 from harness.core.errors import HarnessError, UsageError
 from harness.core.started_in import STARTED_IN
+from harness.core.user_module import reference_of
+from harness.faults.registry import WHAT, load_own
 from harness.plan import resilience
 from harness.plan.fault_text import parse_fault
 from harness.plan.objectives import Resilience, overridden
@@ -121,8 +124,10 @@ def rate_from(options: Any, stated: int) -> int:
     return rate
 
 
-def composed(scenario: Scenario, options: argparse.Namespace) -> Scenario:
+def composed(scenario: Scenario, options: argparse.Namespace, folder: Path) -> Scenario:
     """The scenario with the faults of the command line; UsageError names all that are none."""
+    folders = (STARTED_IN, folder)
+    load_own(reference_of(text, WHAT, folders) for text in options.fault_module)
     added, wrong = [], []
     for text in options.inject:
         try:

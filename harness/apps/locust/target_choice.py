@@ -33,7 +33,7 @@ def named_target(locustfile: Locustfile, options: Any) -> UserReference | None:
     folder, named = locustfile.folder, locustfile.scenario.target
     if options.target is not None:
         return target_reference(options.target, STARTED_IN, folder)
-    return None if named is None else target_reference(named, folder, STARTED_IN)
+    return target_reference(named, folder, STARTED_IN) if named else None
 
 
 def require_target(reference: UserReference | None) -> str | None:

@@ -26,9 +26,11 @@ from harness.core import foreign_text
 from harness.core.connections import forget_libpq_variables
 from harness.core.errors import HarnessError, UsageError
 from harness.core.processes import ProcessRef, is_alive
+from harness.core.user_module import UserReference
 from harness.faults.heal import guardian_protocol as protocol
 from harness.faults.heal.healing import heal_all
 from harness.faults.heal.takeover import heal_run, rescue, stack_in
+from harness.faults.registry import load_all
 from harness.history.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
 from harness.stack import load_state
 from harness.stack.state import Stack
@@ -114,6 +116,7 @@ def main() -> int:
     parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("--once", action="store_true")
     parser.add_argument("--state-dir", type=Path)
+    parser.add_argument("--fault-module", nargs=2, action="append", default=[])
     options = parser.parse_args()
     foreign_text.guard(sys.stderr)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -121,6 +124,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     try:
+        load_all(UserReference(name, "", folder) for name, folder in options.fault_module)
         if options.once:
             return int(not look_once(options.state_dir.absolute()))
         nothing_yet = protocol.GuardedRun(

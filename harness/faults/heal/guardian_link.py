@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -18,6 +18,7 @@ from harness.core.errors import HarnessError
 from harness.core.messages import MessageError
 from harness.core.own_python import module_command
 from harness.core.processes import ProcessRef, identify
+from harness.core.user_module import UserReference
 from harness.faults.heal import guardian_protocol as protocol
 from harness.history.journal import CONDUCTOR, Journal
 from harness.stack import Stack
@@ -37,8 +38,17 @@ class Guardian:
     started: then whatever is broken has to be healed at once.
     """
 
-    def __init__(self, run_dir: Path, run_id: str, lost: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        run_id: str,
+        lost: Callable[[str], None],
+        modules: Sequence[UserReference] = (),
+    ) -> None:
+        """``modules`` have the user's own faults of the run."""
         self._run_dir = run_dir
+        own = (("--fault-module", module.module, module.folder) for module in modules)
+        self._options = [word for words in own for word in words]
         self._run_id = run_id
         self._lost = lost
         self._process: subprocess.Popen[bytes] | None = None
@@ -78,7 +88,11 @@ class Guardian:
     def _start(self) -> None:
         with (self._run_dir / "guardian.log").open("ab") as log:
             process = subprocess.Popen(
-                [*module_command("harness.faults.heal.guardian"), str(self._run_dir)],
+                [
+                    *module_command("harness.faults.heal.guardian"),
+                    str(self._run_dir),
+                    *self._options,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from harness.core.errors import HarnessError, ProxyApiHangs
+from harness.core.errors import HarnessError, ProxyApiHangs, UsageError
 from harness.faults.base import Injector
 from harness.faults.heal.proxy_restart import restart_proxy
-from harness.faults.registry import injector_for
+from harness.faults.registry import injector_for, load_announced
 from harness.history.events import Proof
 from harness.history.journal import NEXT_RUN, Journal, OpenFault
 from harness.history.journal_row import JournalRow
@@ -205,6 +205,8 @@ def heal_all(
     def undo(fault: OpenFault) -> None:
         intent = fault.intent
         journal = Journal(stack.state_dir, stack.stack_id, intent.run, by, intent.run_dir)
+        with contextlib.suppress(UsageError):  # the heal says that its kind is not known
+            load_announced(intent.module)
         results.append(undo_fault(fault.planned, stack, journal, clean_up=clean_up))
 
     threads = [threading.Thread(target=undo, args=(fault,), name=fault.name) for fault in faults]

@@ -18,6 +18,7 @@ from harness.core.processes import is_alive
 from harness.faults.registry import missing_for
 from harness.plan.layout import Layout
 from harness.plan.plan import Plan, Settings
+from harness.plan.target_parts import TargetParts
 from harness.stack import Stack, StackSettings
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import ATTACHED, enterable
@@ -77,7 +78,7 @@ def require_feasible(
             require_same(found, settings_for(plan, found))
         else:
             token = os.environ.get(TOKEN_VARIABLE, "") if target is None else ""
-            require_proxy_for(found, _service_url(host), token, target and target.parts)
+            require_proxy_for(found, _service_url(host), token, _parts(target))
     return stack
 
 
@@ -120,7 +121,11 @@ def require_set_up(
     if asks and missing and host is None:
         find_postgres()
     if asks and host is not None:
-        require_answer(_service_url(host), target and target.parts)
+        require_answer(_service_url(host), _parts(target))
+
+
+def _parts(target: Target | None) -> TargetParts | None:
+    return None if target is None else target.parts
 
 
 def settings_for(plan: Plan, running: Stack | None) -> StackSettings:

@@ -207,8 +207,11 @@ class LedgerTail:
         now = time.monotonic()
         after = self._marks[0][1] if self._marks else self.cursor
         found: list[LedgerEntry] = []
-        for _ in range(PAGES_MAX if self.ledger is not None else 0):
-            page = self.ledger.page(after, ASK_TIMEOUT_SECONDS)
+        ledger = self.ledger
+        for _ in range(PAGES_MAX):
+            if ledger is None:
+                break
+            page = ledger.page(after, ASK_TIMEOUT_SECONDS)
             found += page
             if page:
                 after = page[-1].cursor

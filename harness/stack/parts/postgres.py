@@ -266,8 +266,13 @@ class PostgresServer(StackPart, Killable, Restartable, Pausable, HasPrimary):
         command = server_command(cluster, wire.far if wire else "")
         # At once, without waiting for clients: the cluster is thrown away. SIGINT: a fast, yet
         # orderly shutdown.
-        signals = {"stop_signal": signal.SIGQUIT, "restart_signal": signal.SIGINT}
-        await yard.start_child(self.group, command, clean_environment(), **signals)
+        await yard.start_child(
+            self.group,
+            command,
+            clean_environment(),
+            stop_signal=signal.SIGQUIT,
+            restart_signal=signal.SIGINT,
+        )
         await yard.wait_first(self.group)
 
     async def is_ready(self, yard: Yard, child: Child) -> bool:
