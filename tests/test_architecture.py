@@ -69,7 +69,7 @@ HOMES: dict[str, set[str]] = {
     "toxiproxy": {"faults/proxy_control"},
     "psycopg": {
         "core/connections",
-        *("faults/audit", "faults/foreign_sessions", "faults/probes", "faults/registry"),
+        *("faults/audit", "faults/foreign_sessions", "faults/probes"),
         *("faults/database/blocking_migration", "faults/database/commit_lost"),
     },
     "requests": set(),  # it asks the environment: `core/http_calls` does not

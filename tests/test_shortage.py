@@ -24,7 +24,7 @@ from harness.history.event_writer import EventWriter
 from harness.history.reader import Facts
 from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
-from harness.stack.state import Link
+from harness.stack.state import StackLink
 from harness.target.health import ask
 from harness.target.transport import Transport
 from harness.verdict.judge import judge
@@ -72,7 +72,7 @@ def test_a_call_of_ours_says_what_to_do(lacking: str) -> None:
 def test_a_question_that_could_not_be_asked_proves_no_fault(lacking: str, tmp_path: Path) -> None:
     """No answer came, and it is not the link that kept it back."""
     stack: Any = SimpleNamespace(database_url=None, wires={}, questions=None, state_dir=tmp_path)
-    probe = LinkProbe(Link("edge", "127.0.0.1:9", "127.0.0.1:9"), stack)
+    probe = LinkProbe(StackLink("edge", "127.0.0.1:9", "127.0.0.1:9"), stack)
 
     with pytest.raises(HarnessError, match="our own machine") as caught:
         probe.is_cut()

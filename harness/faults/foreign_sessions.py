@@ -25,7 +25,7 @@ from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
 from harness.stack.parts.postgres import SERVICE_USER
-from harness.stack.state import Link, Stack
+from harness.stack.state import Stack, StackLink
 
 LOOK_SECONDS = 0.5
 LAST_LOOK_SECONDS_MAX = 5.0
@@ -117,7 +117,7 @@ class Stranger:
 
     proxy: str
     toxic: Toxic | None = None
-    link: Link | None = None
+    link: StackLink | None = None
     """The link that has to be as it was; None with neither: a proxy that is not the stack's."""
     text: str = ""
 

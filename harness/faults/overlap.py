@@ -16,14 +16,14 @@ from harness.core.errors import HarnessError
 from harness.faults.base import Injector
 from harness.history.events import Proof
 from harness.plan.fault import PlannedFault
-from harness.plan.layout import Layout, Need, Thing
+from harness.plan.layout import Need, StackLayout, Thing
 
 TURN_SECONDS = 0.05
 ENDING_SECONDS = 1.0
 """How long after its end another fault may be what ended one: looks at that one are rarer."""
 
 
-def _things(fault: PlannedFault, needs: Iterable[Need], layout: Layout) -> frozenset[Need]:
+def _things(fault: PlannedFault, needs: Iterable[Need], layout: StackLayout) -> frozenset[Need]:
     """What these needs mean on a target; parts that answer in one another's place count as one."""
     found = set()
     for need in needs:
@@ -38,14 +38,14 @@ def _things(fault: PlannedFault, needs: Iterable[Need], layout: Layout) -> froze
     return frozenset(found)
 
 
-def _parts(fault: PlannedFault, need: Need, layout: Layout) -> frozenset[str]:
+def _parts(fault: PlannedFault, need: Need, layout: StackLayout) -> frozenset[str]:
     """The processes that a need of a fault means; of one that is injected, those it was on."""
     if need.name == fault.target and fault.parts:
         return frozenset(fault.parts)
     return frozenset(layout.candidates(need.name) or (need.name,))
 
 
-def _behind(things: Iterable[Need], layout: Layout) -> frozenset[Need]:
+def _behind(things: Iterable[Need], layout: StackLayout) -> frozenset[Need]:
     """What answers for these things: the far side of a link, the database of a table."""
     found = set()
     for thing in things:
@@ -56,13 +56,13 @@ def _behind(things: Iterable[Need], layout: Layout) -> frozenset[Need]:
     return frozenset(found)
 
 
-def can_silence(other: PlannedFault, fault: PlannedFault, layout: Layout) -> bool:
+def can_silence(other: PlannedFault, fault: PlannedFault, layout: StackLayout) -> bool:
     """Whether one active fault may silence the canary of another one."""
     asked = _things(fault, fault.canary_needs, layout)
     return bool(_things(other, other.takes_away, layout) & (asked | _behind(asked, layout)))
 
 
-def can_end(other: PlannedFault, fault: PlannedFault, layout: Layout) -> bool:
+def can_end(other: PlannedFault, fault: PlannedFault, layout: StackLayout) -> bool:
     """Whether one fault or its heal ends another, in part at least.
 
     A migration runs in a database server, and ends with it. A process that two faults have down or
@@ -89,7 +89,7 @@ class AtWork:
     One is at work from before its injection, until it is shown to be healed.
     """
 
-    def __init__(self, planned: Iterable[PlannedFault], layout: Layout) -> None:
+    def __init__(self, planned: Iterable[PlannedFault], layout: StackLayout) -> None:
         self._layout = layout
         faults = tuple(planned)
         self._take_turns = {

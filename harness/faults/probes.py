@@ -18,7 +18,7 @@ from harness.core.shortage import Shortage, shortage_of
 from harness.plan.fault import Direction
 from harness.plan.layout import LayoutLink
 from harness.stack.layouts import layout_of
-from harness.stack.state import HEALTH_PATH, Link, Stack
+from harness.stack.state import HEALTH_PATH, Stack, StackLink
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,7 +46,7 @@ def link_canaries(stack: Stack) -> Iterator[tuple[str, bool]]:
     """Every link of the stack through which something may be asked, and whether its far side
     answers.
     """
-    wires = (Link(name, wire.address, wire.address) for name, wire in stack.wires.items())
+    wires = (StackLink(name, wire.address, wire.address) for name, wire in stack.wires.items())
     for link in (*stack.links.values(), *wires):
         probe = LinkProbe(link, stack)
         if probe.has_question:
@@ -56,7 +56,7 @@ def link_canaries(stack: Stack) -> Iterator[tuple[str, bool]]:
 class LinkProbe:
     """Questions asked through one link of a stack."""
 
-    def __init__(self, link: Link, stack: Stack) -> None:
+    def __init__(self, link: StackLink, stack: Stack) -> None:
         host, _, port = link.listen.rpartition(":")
         self.address = (host, int(port))
         self._link = link
@@ -186,7 +186,7 @@ class LinkProbe:
         return make_conninfo(self._database_url, host=host, port=port, connect_timeout=3)
 
 
-def _first_questions(found: LayoutLink | None, link: Link) -> list[bytes]:
+def _first_questions(found: LayoutLink | None, link: StackLink) -> list[bytes]:
     """What the far side is asked first; nothing where nothing may be."""
     match found.protocol if found is not None else "":
         case "postgres":
@@ -208,7 +208,7 @@ def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
     return True
 
 
-def http_question(link: Link, padding: int | None = None, path: str = HEALTH_PATH) -> bytes:
+def http_question(link: StackLink, padding: int | None = None, path: str = HEALTH_PATH) -> bytes:
     """A GET of the health page, or of another one; with ``padding`` bytes in a header the
     connection is kept.
     """

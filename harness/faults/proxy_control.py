@@ -21,7 +21,7 @@ from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.core.http_calls import exchange
 from harness.core.http_messages import BrokenConnectionError
 from harness.plan.fault import Direction
-from harness.stack.state import Link
+from harness.stack.state import StackLink
 
 CALL_TIMEOUT_SECONDS = 1.5
 """A call takes a few milliseconds on loopback; the rest is for a machine that is busy."""
@@ -156,7 +156,7 @@ class ProxyControl:
             self._call("post", f"/proxies/{name}", wanted)
             self._confirm(name, said, is_so)
 
-    def lay(self, link: Link) -> None:
+    def lay(self, link: StackLink) -> None:
         """The proxy of a link as the link says, and enabled; made if there is none."""
         wanted = {"listen": link.listen, "upstream": link.upstream, "enabled": True}
         if link.name not in self.proxies():

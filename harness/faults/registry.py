@@ -14,7 +14,7 @@ from harness.core.user_module import UserReference, imported, reference_to
 from harness.faults.base import Injector
 from harness.plan.fault import FaultSpec, PlannedFault
 from harness.plan.fault_registry import add_spec, spec_from, spec_of
-from harness.plan.layout import Layout, Need, Thing
+from harness.plan.layout import Need, StackLayout, Thing
 from harness.plan.plan import Plan
 from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
@@ -90,7 +90,7 @@ def injector_for(planned: PlannedFault, stack: Stack) -> Injector:
     return _INJECTORS[planned.kind](planned, spec_from(planned), stack)
 
 
-def missing_for(planned: PlannedFault, layout: Layout) -> str:
+def missing_for(planned: PlannedFault, layout: StackLayout) -> str:
     """What a target lacks for a fault, in one line that says what it has; empty for nothing."""
     for need in planned.needs:
         if not layout.offers(need):
@@ -114,7 +114,7 @@ def _told(need: Need) -> str:
 _DONE = {"kill": "killed", "pause": "frozen", "restart": "restarted"}
 
 
-def remedy(need: Need, layout: Layout) -> str:
+def remedy(need: Need, layout: StackLayout) -> str:
     """What would be valid instead."""
     link = layout.link(need.name) if need.what in (Thing.LINK, Thing.PACKETS) else None
     if need.what is Thing.LINK and link is not None:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from harness.core.errors import UsageError
 from harness.plan.fault import PlannedFault, planned
 from harness.plan.fault_registry import spec_of
-from harness.plan.layout import Layout
+from harness.plan.layout import StackLayout
 
 _PLANNED: TypeAdapter[PlannedFault] = TypeAdapter(PlannedFault)
 _PLAN_ONE = "lendchaos.plan/1"
@@ -22,7 +22,7 @@ _NEEDED_THEN = frozenset(
     )
 )
 """What no borrow passed without, as those plans name it."""
-_LAYOUT_THEN = Layout(roles={"replicas": ("replica-1", "replica-2")})
+_LAYOUT_THEN = StackLayout(roles={"replicas": ("replica-1", "replica-2")})
 
 
 def dumped_fault(fault: PlannedFault) -> Any:

@@ -30,7 +30,7 @@ from harness.load.exception_text import ENDS, message_of, place_of
 from harness.load.request_events import complaint_of, request_event
 from harness.load.sessions import Account
 from harness.load.user_steps import BrokenStepError, call_step, require_planned
-from harness.plan.plan import Arrival, Plan, PlannedBorrower
+from harness.plan.plan import Arrival, Plan
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session
 from harness.target.contract import Contract
 from harness.target.interface import Target
@@ -179,7 +179,7 @@ class Journeys:
         journey = Journey(
             arrival=arrival,
             account=self.accounts[arrival.borrower],
-            truth=self._truth_of(self.plan.borrowers[arrival.borrower], arrival),
+            truth=self._truth_of(arrival),
             intended_ns=intended_ns,
             transport=self.transport,
             target=self.target,
@@ -204,19 +204,10 @@ class Journeys:
             self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)
 
-    def _truth_of(self, borrower: PlannedBorrower, arrival: Arrival) -> GroundTruth:
-        """A credit line must show the limit of the borrower, less all that this run asks for."""
-        known = borrower.account_class
-        limit_fen = self.plan.lender.limit_of(known)
-        least_fen = max(0, limit_fen - self._asked_fen[borrower.index])
-        return GroundTruth(
-            expected_decline=known.expected_decline,
-            possible_decline=known.possible_decline,
-            # A borrower who must be declined may be told so by their credit line.
-            least_credit_fen=least_fen if known.expected_decline is None else 0,
-            most_credit_fen=limit_fen,
-            amount_fen=arrival.amount_fen,
-        )
+    def _truth_of(self, arrival: Arrival) -> GroundTruth:
+        known = self.plan.borrowers[arrival.borrower].account_class
+        limit_fen, asked_fen = self.plan.lender.limit_of(known), self._asked_fen[arrival.borrower]
+        return GroundTruth.of(known, limit_fen, asked_fen, arrival.amount_fen)
 
     def drop(self, arrival: Arrival, intended_ns: int, reason: str) -> None:
         """Write down an arrival that is not started at all."""

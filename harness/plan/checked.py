@@ -16,7 +16,7 @@ LETTERS_MAX = 120
 T = TypeVar("T")
 
 
-class Checked(type):
+class CheckedClass(type):
     """The class of dataclasses whose values are checked when they are made.
 
     `UsageError` says what is wrong and what is valid: a field that does not exist or is missing, a

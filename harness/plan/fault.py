@@ -12,8 +12,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from harness.core import durations
 from harness.core.numbers import Seconds
-from harness.plan.checked import Checked, shown
-from harness.plan.layout import Layout, Need
+from harness.plan.checked import CheckedClass, shown
+from harness.plan.layout import Need, StackLayout
 
 Direction = Literal["both", "upstream", "downstream"]
 """``upstream``: requests, towards the far side; ``downstream``: answers, back from it."""
@@ -47,7 +47,7 @@ class Phrase(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FaultSpec(metaclass=Checked):
+class FaultSpec(metaclass=CheckedClass):
     """What every fault has.
 
     ``at`` is when it is injected, counted from the end of the baseline, and ``lasts`` how long it
@@ -199,7 +199,7 @@ class PlannedFault:
 
 
 def planned(
-    name: str, spec: FaultSpec, inject_s: float, heal_s: float, layout: Layout
+    name: str, spec: FaultSpec, inject_s: float, heal_s: float, layout: StackLayout
 ) -> PlannedFault:
     """A fault at its place on the timeline of a run against a target of that ``layout``."""
     stops = spec.stops_service and any(map(layout.is_needed, spec.takes_away))

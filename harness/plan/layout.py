@@ -91,7 +91,7 @@ class LayoutLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StackLayout:
     """Everything that a target offers to faults.
 
     ``roles`` maps a role to the parts that may hold it; of those in ``one_of`` one part is meant,

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
-from harness.plan.checked import Checked
+from harness.plan.checked import CheckedClass
 from harness.plan.stop_conditions import STOP_KINDS, StopConditions
 
 OnInconclusive = Literal["fail", "inconclusive"]
@@ -32,7 +32,7 @@ def _limit(kind: Kind, meaning: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objectives(metaclass=Checked):
+class Objectives(metaclass=CheckedClass):
     """Bounds on measured values; None means "not judged". Money invariants always hold, unnamed.
 
     ``recovery_seconds_max`` bounds the upper end of the interval from heal to recovery.

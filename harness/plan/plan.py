@@ -8,12 +8,13 @@ fen, all durations are seconds, and times in a plan count from zero, the end of 
 import math
 import random
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from harness.core.errors import UsageError
 from harness.core.numbers import Count, Fen, Seconds
 from harness.plan.fault import PlannedFault
-from harness.plan.layout import Layout
+from harness.plan.layout import StackLayout
 from harness.plan.lender_profile import LenderProfile
 from harness.plan.objectives import (
     STEADY_STATE_KEYS,
@@ -122,19 +123,17 @@ def expand(
     settings: Settings,
     file: Resilience | None = None,
     *,
-    layout: Layout,
+    layout: StackLayout,
     stop: StopConditions | None = None,
     attached: bool = False,
     lender: LenderProfile | None = None,
 ) -> Plan:
     """Turn a scenario into the exact plan of one run; ``file`` is the ``resilience.yaml``, if any.
 
-    ``layout`` is what the target offers to faults.
-
     The same seed gives the same arrival times, borrowers and amounts; run id, keys and phones are
-    fresh every time: no second run meets the first one's. ``stop`` is the command line's, and an
-    ``attached`` target is not ours. ``lender`` is what the target says of itself (None: it speaks
-    our own contract). `UsageError` names everything that is wrong.
+    fresh every time: no second run meets the first one's. ``layout`` is what the target offers to
+    faults, and ``lender`` what it says of itself (None: it speaks our own contract); one that is
+    ``attached`` is not ours. ``stop`` is the command line's. `UsageError` names all that is wrong.
     """
     lender = (lender or LenderProfile()).with_amounts(scenario.load.amounts)
     if wrong := check(scenario, settings, layout, file):
@@ -221,15 +220,12 @@ def _arrivals(
     # Chance of their own: with or without pairs, the other arrivals are the same.
     pairs = random.Random(f"{settings.seed}/pairs")  # noqa: S311  # reproducible on purpose
     firsts = dict(zip(pair_starts(total, len(near), pairs), near, strict=True))
-    # Nearly a second of arrivals: the spare second between two journeys of one borrower allows it.
-    block = max(1, round(0.9 * settings.rate))
-    turns = turns_of(borrowers, block, random.Random(f"{settings.seed}/turns"))  # noqa: S311  # as above
+    turns = _turns(borrowers, settings)
     arrivals: list[Arrival] = []
     for index in range(total):
         amount_fen = lender.amount(chance, index)
-        for_review = settings.population == "mixed" and chance.random() < _REVIEW_SHARE
-        if for_review and lender.review_from is not None:
-            amount_fen = lender.review_from
+        if settings.population == "mixed" and chance.random() < _REVIEW_SHARE:
+            amount_fen = lender.review_from or amount_fen
         logs_in = chance.random() < settings.log_in_share
         at_s = (index + chance.random()) / settings.rate - settings.warm_up_s
         reads = logs_in or chance.random() < load.credit_line_share
@@ -237,8 +233,8 @@ def _arrivals(
         if borrower is None:
             borrower = next(turns)
         else:
-            # Both press "borrow" at once: any other step would take them apart. Only where every
-            # journey is to begin with a log-in do theirs.
+            # Both press "borrow" at once: another step would take them apart, but for a log-in
+            # with which every journey begins.
             logs_in, reads = settings.log_in_share == 1, False
             amount_fen = lender.amount_near_limit(pairs)
             if index not in firsts:
@@ -255,6 +251,14 @@ def _arrivals(
             )
         )
     return _from_zero(arrivals)
+
+
+def _turns(borrowers: tuple[PlannedBorrower, ...], settings: Settings) -> Iterator[int]:
+    """Who comes next. In nearly a second of arrivals everybody comes once at most: the spare second
+    between two journeys of one borrower allows it.
+    """
+    chance = random.Random(f"{settings.seed}/turns")  # noqa: S311  # reproducible on purpose
+    return turns_of(borrowers, max(1, round(0.9 * settings.rate)), chance)
 
 
 def _from_zero(arrivals: list[Arrival]) -> tuple[Arrival, ...]:

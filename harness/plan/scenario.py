@@ -13,9 +13,9 @@ from harness.core import durations
 from harness.core.durations import DAY_SECONDS
 from harness.core.errors import UsageError
 from harness.core.http_times import RETRY_AFTER_SECONDS_MAX
-from harness.plan.checked import Checked, shown
+from harness.plan.checked import CheckedClass, shown
 from harness.plan.fault import LASTS_SECONDS, Duration, FaultSpec, PlannedFault
-from harness.plan.layout import Layout
+from harness.plan.layout import StackLayout
 from harness.plan.objectives import Objectives, Resilience
 from harness.plan.planted_defects import SERVICES, wrong_defects
 from harness.plan.population import POPULATIONS
@@ -50,7 +50,7 @@ _LOAD_OF_SCENARIO = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Load(metaclass=Checked):
+class Load(metaclass=CheckedClass):
     """The borrowing traffic of a scenario. The command line overrides what is stated here.
 
     ``rate`` is borrow requests a second. The phases ``warm_up``, ``baseline`` and ``recovery`` are
@@ -136,7 +136,7 @@ class Load(metaclass=Checked):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scenario(metaclass=Checked):
+class Scenario(metaclass=CheckedClass):
     """A hypothesis, the load, the faults that test it and the objectives that must hold.
 
     Without a ``hypothesis`` it is the text of the class, or of the file. ``stop`` ends a run at
@@ -232,7 +232,9 @@ def settings_of(scenario: Scenario, **given: Any) -> Settings:
     return Settings(**{**stated, **given})
 
 
-def faults_of(scenario: Scenario, settings: Settings, layout: Layout) -> tuple[PlannedFault, ...]:
+def faults_of(
+    scenario: Scenario, settings: Settings, layout: StackLayout
+) -> tuple[PlannedFault, ...]:
     """Every fault that is wanted, at its time with all the others; `scheduled`."""
     seed = settings.seed if settings.explore else None
     every = scheduled(named(scenario.faults), settings.baseline_s, settings.fault_s, seed, layout)
@@ -244,7 +246,7 @@ def faults_of(scenario: Scenario, settings: Settings, layout: Layout) -> tuple[P
 
 
 def check(
-    scenario: Scenario, settings: Settings, layout: Layout, file: Resilience | None = None
+    scenario: Scenario, settings: Settings, layout: StackLayout, file: Resilience | None = None
 ) -> list[str]:
     """Every reason why this scenario cannot be run so, each saying what would be valid."""
     found = [*wrong_load(settings), *_check_phases(scenario, settings)]

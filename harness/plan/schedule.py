@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.plan.fault import LASTS_SECONDS, FaultSpec, PlannedFault, planned
-from harness.plan.layout import Layout, Need, Thing
+from harness.plan.layout import Need, StackLayout, Thing
 
 EXPLORED_SECONDS_MIN = 1.0
 """A fault at a random time lasts at least this long: to be proven, and noticed."""
@@ -74,7 +74,7 @@ def scheduled(
     baseline_s: float,
     fault_s: float,
     explore_seed: int | None,
-    layout: Layout,
+    layout: StackLayout,
 ) -> tuple[PlannedFault, ...]:
     """Each fault at its time; with ``explore_seed`` at a random time, for a random length.
 
@@ -114,7 +114,7 @@ def _at_random(fault_s: float, chance: random.Random) -> tuple[float, float]:
     return start_s, start_s + length_s
 
 
-def conflicts(faults: Iterable[PlannedFault], layout: Layout) -> list[str]:
+def conflicts(faults: Iterable[PlannedFault], layout: StackLayout) -> list[str]:
     """Every two faults that overlap although the heal of one would end the other as well."""
     return [
         f"{one.name} and {two.name} overlap, and both switch {shared}: the heal of one"
@@ -125,7 +125,7 @@ def conflicts(faults: Iterable[PlannedFault], layout: Layout) -> list[str]:
     ]
 
 
-def _shared_switch(one: PlannedFault, two: PlannedFault, layout: Layout) -> str:
+def _shared_switch(one: PlannedFault, two: PlannedFault, layout: StackLayout) -> str:
     """What both switch, in words; empty for nothing."""
     for mine, theirs in itertools.product(one.switches, two.switches):
         if mine.what is not theirs.what:
@@ -139,7 +139,7 @@ def _shared_switch(one: PlannedFault, two: PlannedFault, layout: Layout) -> str:
     return ""
 
 
-def _parts(need: Need, layout: Layout) -> tuple[str, ...]:
+def _parts(need: Need, layout: StackLayout) -> tuple[str, ...]:
     return layout.candidates(need.name) or (need.name,)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from harness.core.money import YUAN, Currency
-from harness.plan.checked import Checked
+from harness.plan.checked import CheckedClass
 
 Off = Literal["off"]
 StopKind = Literal["count", "fen", "switch"]
@@ -20,7 +20,7 @@ OFF: Off = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StopConditions(metaclass=Checked):
+class StopConditions(metaclass=CheckedClass):
     """What ends a run at once, with exit code 4; None means that a default decides.
 
     ``failed_budget`` is the number of failed borrow requests, all phases together, that may not be

@@ -7,7 +7,7 @@ from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
-from harness.verdict.figures import Load
+from harness.verdict.figures import SentLoad
 from harness.verdict.measure.baseline import THETA
 from harness.verdict.types import Verdict
 from harness.verdict.visible import least_seen
@@ -181,7 +181,7 @@ def _versions() -> str:
     return f"{', '.join(found)}, Python {platform.python_version()}"
 
 
-def _arrivals(load: Load) -> str:
+def _arrivals(load: SentLoad) -> str:
     achieved = f"{load.rate_achieved:.1f} a second" if load.rate_achieved is not None else ""
     return (
         f"{load.rate_asked:g} a second asked, {achieved or words.NOT_MEASURED} achieved;"

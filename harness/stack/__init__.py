@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from harness.stack.client import StackClient
     from harness.stack.folder import default_state_dir
     from harness.stack.launch import down
-    from harness.stack.state import Link, Stack, StackSettings, load_state
+    from harness.stack.state import Stack, StackLink, StackSettings, load_state
 
 __all__ = [
-    "Link",
     "Stack",
     "StackClient",
+    "StackLink",
     "StackSettings",
     "attach",
     "default_state_dir",
@@ -30,7 +30,7 @@ _HOMES = {
     "client": ("StackClient",),
     "folder": ("default_state_dir",),
     "launch": ("down",),
-    "state": ("Link", "Stack", "StackSettings", "load_state"),
+    "state": ("StackLink", "Stack", "StackSettings", "load_state"),
 }
 
 

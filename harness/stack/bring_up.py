@@ -23,14 +23,14 @@ from harness.stack.launch import LaunchSpec, current_stack, launch, revive, sile
 from harness.stack.namespaces import Wire
 from harness.stack.parts import postgres
 from harness.stack.parts.lending_service import LendingService
-from harness.stack.programs import Program, Progress, provide_toxiproxy, provision_all
+from harness.stack.programs import FoundProgram, Progress, provide_toxiproxy, provision_all
 from harness.stack.state import (
     BUREAU,
     DATA_PREFIX,
     DATABASE,
     EDGE,
-    Link,
     Stack,
+    StackLink,
     StackSettings,
     load_state,
     socket_path_for,
@@ -109,7 +109,7 @@ def _attached(
     for name, upstream in upstreams.items():
         port = wanted[name].listen if name in wanted else None
         port = chosen.pop(0) if port is None else require_free(port, f"the link {name}")
-        links[name] = Link(name, f"{LOOPBACK}:{port}", upstream)
+        links[name] = StackLink(name, f"{LOOPBACK}:{port}", upstream)
     listens_at = {name: link.listen for name, link in links.items()}
     stack = Stack(
         kind="attached",
@@ -193,7 +193,7 @@ def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
 
 
 def _specify(
-    settings: StackSettings, state_dir: Path, binaries: Program, toxiproxy: Program
+    settings: StackSettings, state_dir: Path, binaries: FoundProgram, toxiproxy: FoundProgram
 ) -> LaunchSpec:
     service_port, edge_port, link_port, database_port, api_port, *more = _ports(settings)
     bureau_link_port, bureau_port, *extra = more
@@ -205,7 +205,7 @@ def _specify(
     }
     ports = (edge_port, link_port, bureau_link_port, *extra)
     links = {
-        name: Link(name, f"{LOOPBACK}:{port}", upstream)
+        name: StackLink(name, f"{LOOPBACK}:{port}", upstream)
         for (name, upstream), port in zip(upstreams.items(), ports, strict=True)
     }
     stack_id = secrets.token_hex(8)
@@ -255,7 +255,7 @@ def _ports(settings: StackSettings) -> list[int]:
     return ports
 
 
-def _cluster(state_dir: Path, binaries: Program, port: int) -> postgres.ClusterSpec:
+def _cluster(state_dir: Path, binaries: FoundProgram, port: int) -> postgres.ClusterSpec:
     run_as, data_dir = postgres.unprivileged(), state_dir / DATA
     if run_as.uid is not None:
         # That user cannot enter our folders, so program and data go where it can.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from harness.plan.layout import Layout, LayoutLink, LayoutPart
+from harness.plan.layout import LayoutLink, LayoutPart, StackLayout
 from harness.plan.target_parts import ProgramSpec, TargetParts
 from harness.stack.parts.bureau import Bureau
 from harness.stack.parts.lending_service import NEEDED_TABLES, TABLES, LendingService
@@ -12,7 +12,7 @@ from harness.stack.parts.part import HasPrimary, StackPart, abilities_of
 from harness.stack.parts.postgres import PostgresServer
 from harness.stack.parts.program import TargetProgram
 from harness.stack.parts.toxiproxy import Toxiproxy
-from harness.stack.state import EDGE, HEALTH_PATH, Link, Stack, StackSettings
+from harness.stack.state import EDGE, HEALTH_PATH, Stack, StackLink, StackSettings
 
 LOCAL_PARTS: tuple[StackPart, ...] = (Toxiproxy(), PostgresServer(), LendingService(), Bureau())
 """What the local stack runs, in the order of its start."""
@@ -29,7 +29,7 @@ def parts_of(stack: Stack) -> tuple[StackPart, ...]:
     return (*ATTACHED_PARTS, *programs)
 
 
-def local_layout(settings: StackSettings | None = None) -> Layout:
+def local_layout(settings: StackSettings | None = None) -> StackLayout:
     """Of the local stack with these settings, before it is up: at addresses not known yet."""
     settings = settings or StackSettings()
     names = [EDGE, *(part.link for part in LOCAL_PARTS if part.link not in ("", EDGE))]
@@ -38,7 +38,7 @@ def local_layout(settings: StackSettings | None = None) -> Layout:
     return _layout("local", LOCAL_PARTS, settings, links, {})
 
 
-def attached_layout(address: str, parts: TargetParts | None = None) -> Layout:
+def attached_layout(address: str, parts: TargetParts | None = None) -> StackLayout:
     """Of a service that already runs at ``host:port``, before our proxies are in front of it.
 
     ``parts`` are what its target declares; without any it speaks our contract.
@@ -48,7 +48,7 @@ def attached_layout(address: str, parts: TargetParts | None = None) -> Layout:
     if parts is not None:
         links |= {name: link.upstream for name, link in parts.links.items()}
         programs = {name: program.started({}) for name, program in parts.programs.items()}
-    made = {name: Link(name, "this machine", upstream) for name, upstream in links.items()}
+    made = {name: StackLink(name, "this machine", upstream) for name, upstream in links.items()}
     return _attached(
         made,
         None if parts is None else parts.questions,
@@ -57,7 +57,7 @@ def attached_layout(address: str, parts: TargetParts | None = None) -> Layout:
     )
 
 
-def layout_of(stack: Stack) -> Layout:
+def layout_of(stack: Stack) -> StackLayout:
     """Of a stack that is up."""
     parts = parts_of(stack)
     addresses = {part.group: part.address(stack) for part in parts}
@@ -87,11 +87,11 @@ def _link(name: str, *, is_wire: bool = False, where: str = "", group: str = "")
 
 
 def _attached(
-    links: Mapping[str, Link],
+    links: Mapping[str, StackLink],
     questions: Mapping[str, str] | None,
     parts: Iterable[StackPart],
     database: str,
-) -> Layout:
+) -> StackLayout:
     """``database`` is where the target's own database is, around every link; empty for none."""
     asked = {EDGE: HEALTH_PATH} if questions is None else questions
     at = {part.listens: part.group for part in parts if isinstance(part, TargetProgram)}
@@ -135,7 +135,7 @@ def _layout(
     settings: StackSettings,
     links: Iterable[LayoutLink],
     addresses: Mapping[str, str],
-) -> Layout:
+) -> StackLayout:
     known: list[LayoutPart] = []
     roles: dict[str, tuple[str, ...]] = {}
     one_of: set[str] = set()
@@ -153,7 +153,7 @@ def _layout(
         if isinstance(part, HasPrimary):
             roles[part.role] = names
             servers = part.group
-    return Layout(
+    return StackLayout(
         kind,
         parts=tuple(known),
         links=tuple(links),

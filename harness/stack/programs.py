@@ -56,7 +56,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class FoundProgram:
     """A server program, or the folder with ``initdb`` and ``postgres``; its version (``18.4``) and
     where it was found.
     """
@@ -70,7 +70,7 @@ class _NotThisWayError(Exception):
     """One way to get the program does not work here; says why."""
 
 
-def provision_all(progress: Progress) -> tuple[Program, Program]:
+def provision_all(progress: Progress) -> tuple[FoundProgram, FoundProgram]:
     """PostgreSQL and Toxiproxy, both got at the same time.
 
     ``progress`` is told in one line what takes long, from other threads. HarnessError where one
@@ -85,7 +85,7 @@ def provision_all(progress: Progress) -> tuple[Program, Program]:
 # --- PostgreSQL ----------------------------------------------------------------------------------
 
 
-def find_postgres() -> Program:
+def find_postgres() -> FoundProgram:
     """The first usable PostgreSQL, in the order written in `_candidates`.
 
     HarnessError where none is usable, or PG_BIN_DIR names a folder without a usable one.
@@ -96,7 +96,7 @@ def find_postgres() -> Program:
         if os.access(bin_dir / "initdb", os.X_OK):
             version = _version_of(bin_dir / "postgres", r"\(PostgreSQL\) (\d+(?:\.\d+)?)")
         if version is not None and int(version.split(".")[0]) >= OLDEST_POSTGRES:
-            return Program(bin_dir, version, source)
+            return FoundProgram(bin_dir, version, source)
         reason = f"is {version}" if version else "does not run"
         refused.append(f"{source} ({bin_dir}: {reason})")
         if source == "PG_BIN_DIR":
@@ -197,7 +197,7 @@ def cached_path() -> Path:
     return cache_dir() / f"toxiproxy-{VERSION}" / "toxiproxy-server"
 
 
-def find_toxiproxy() -> Program | None:
+def find_toxiproxy() -> FoundProgram | None:
     """A server that is already here: named by TOXIPROXY_SERVER, on PATH, or in our cache.
 
     HarnessError where TOXIPROXY_SERVER names something that is not Toxiproxy 2.12.
@@ -207,11 +207,11 @@ def find_toxiproxy() -> Program | None:
         if version is None or not version.startswith(SERIES):
             found = f"version {version}" if version else "not a Toxiproxy server"
             raise HarnessError(f"TOXIPROXY_SERVER={named} is {found}; {SERIES}x is needed")
-        return Program(Path(named), version, "TOXIPROXY_SERVER")
+        return FoundProgram(Path(named), version, "TOXIPROXY_SERVER")
     for source, path in (("PATH", _on_path("toxiproxy-server")), ("cache", cached_path())):
         version = _toxiproxy_version(path) if path else None
         if path is not None and version is not None and version.startswith(SERIES):
-            return Program(path, version, source)
+            return FoundProgram(path, version, source)
     return None
 
 
@@ -219,7 +219,7 @@ def _toxiproxy_version(program: Path) -> str | None:
     return _version_of(program, r"^toxiproxy-server version (\S+)")
 
 
-def provide_toxiproxy(progress: Progress) -> Program:
+def provide_toxiproxy(progress: Progress) -> FoundProgram:
     """A server that is here, else one built with Go, else the release from GitHub.
 
     HarnessError where no way works; the message lists all of them.
@@ -241,7 +241,7 @@ def provide_toxiproxy(progress: Progress) -> Program:
         except (_NotThisWayError, OSError, HTTPException) as error:
             reasons.append(f"{source}: {error}")
         else:
-            return Program(target, VERSION, source)
+            return FoundProgram(target, VERSION, source)
     raise HarnessError(f"no Toxiproxy {SERIES}x ({'; '.join(reasons)}); {HOW_TO_GET_TOXIPROXY}")
 
 

@@ -40,7 +40,7 @@ no other folder removed.
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class StackLink:
     """One named hop through Toxiproxy; addresses are ``host:port``."""
 
     name: str
@@ -109,7 +109,7 @@ class Stack:
     state_dir: Path
     log_dir: Path
     socket_path: Path
-    links: Mapping[str, Link]
+    links: Mapping[str, StackLink]
     wires: Mapping[str, Wire] = field(default_factory=dict)
     questions: Mapping[str, str] | None = None
     programs: Mapping[str, ProgramSpec] = field(default_factory=dict, repr=False)

@@ -17,6 +17,7 @@ from harness.core.http_messages import Reply
 from harness.core.http_times import lifetime_s, retry_after_s
 from harness.history.events import Outcome
 from harness.plan.decline import Decline
+from harness.plan.population import AccountClass
 
 INVALID_ANSWER = "invalid_answer"
 CREDIT_LINE_TOO_LOW = "credit_line_too_low"
@@ -71,6 +72,23 @@ class GroundTruth:
     """What they were registered with: more is not theirs. None if it is not known."""
     amount_fen: int = 0
     """What they ask for."""
+
+    @classmethod
+    def of(
+        cls, known: AccountClass, limit_fen: int, asked_fen: int, amount_fen: int
+    ) -> "GroundTruth":
+        """A credit line must show the limit of the borrower, less all that the run asks for.
+
+        One who must be declined may be told so by their credit line.
+        """
+        least_fen = max(0, limit_fen - asked_fen)
+        return cls(
+            expected_decline=known.expected_decline,
+            possible_decline=known.possible_decline,
+            least_credit_fen=least_fen if known.expected_decline is None else 0,
+            most_credit_fen=limit_fen,
+            amount_fen=amount_fen,
+        )
 
 
 NO_TRUTH = GroundTruth()

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from harness.core.errors import HarnessError, PutOffError
 from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
@@ -18,9 +18,6 @@ from harness.core.http_times import retry_after_s
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.target.request import Request
 from harness.target.transport import call
-
-if TYPE_CHECKING:
-    from harness.target.interface import Target
 
 PAGE_ENTRIES = 1000
 PAGES_MAX = 2000
@@ -41,7 +38,7 @@ class Ledger(ABC):
         HarnessError: it cannot be read to its end or in time, or is not as agreed.
     """
 
-    def of(self, target: "Target") -> Self:  # noqa: ARG002
+    def of(self, target: Any) -> Self:  # noqa: ARG002
         """The same for one target, whose address, headers and money it may need."""
         return self
 

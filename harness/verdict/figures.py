@@ -6,7 +6,7 @@ from harness.core.numbers import Count, Length, Milliseconds, PerSecond, Rate, R
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class SentLoad:
     """How faithfully the load was sent. Rates in arrivals/s; the whole load, warm-up included."""
 
     rate_asked: Rate

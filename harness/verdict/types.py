@@ -29,10 +29,10 @@ from harness.verdict.figures import (
     Borrow,
     ClosedLoop,
     Health,
-    Load,
     LogIn,
     Phase,
     Retries,
+    SentLoad,
     WorstWindow,
 )
 from harness.verdict.visible import Visible
@@ -284,7 +284,7 @@ class Verdict:
     verdict: Judgement
     exit_code: int
     sentence: str
-    load: Load
+    load: SentLoad
     borrow: Borrow
     log_in: LogIn
     phases: list[Phase]

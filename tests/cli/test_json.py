@@ -17,7 +17,7 @@ from harness.core.processes import ProcessRef
 from harness.faults.foreign_sessions import Stranger
 from harness.run.result import RunResult as RunEnded
 from harness.stack.run_lock import Owner
-from harness.stack.state import Link, Stack, save_state
+from harness.stack.state import Stack, StackLink, save_state
 from harness.stack.supervisor_messages import ProcessStatus
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT
@@ -72,7 +72,7 @@ def a_stack(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
         state_dir=no_stack,
         log_dir=no_stack / "logs",
         socket_path=no_stack / "supervisor.sock",
-        links={"edge": Link("edge", "127.0.0.1:1", "127.0.0.1:2")},
+        links={"edge": StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")},
         toxiproxy_api="http://127.0.0.1:3",
         service_url="http://127.0.0.1:2",
         edge_url="http://127.0.0.1:1",

@@ -23,7 +23,7 @@ from harness.load import load_protocol as load
 from harness.run import progress_messages as progress
 from harness.stack import launch
 from harness.stack import supervisor_messages as stack
-from harness.stack.state import Link, Stack
+from harness.stack.state import Stack, StackLink
 
 ROOT = Path(__file__).parent.parent.parent / "harness"
 ACCOUNTS = {3: load.LoadAccount("138", "secret", "token", 9), 12: load.LoadAccount("139", "s", "")}
@@ -38,7 +38,7 @@ SPEC = launch.LaunchSpec(
         state_dir=Path("/a/\udce4"),
         log_dir=Path("/a/logs"),
         socket_path=Path("/a/s"),
-        links={"edge": Link("edge", "127.0.0.1:1", "127.0.0.1:2")},
+        links={"edge": StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")},
         toxiproxy_api="http://127.0.0.1:3",
         service_url="http://127.0.0.1:2",
         edge_url="http://127.0.0.1:1",

@@ -22,7 +22,7 @@ from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.fault_facts import EndedBy
 from harness.plan.fault import FaultSpec
-from harness.stack.state import Link
+from harness.stack.state import StackLink
 from tests.builders import planned_fault
 from tests.faults.test_network import FAULTS, until
 from tests.faults.toxiproxy import Rig
@@ -158,7 +158,7 @@ def test_a_relay_that_somebody_stopped_withholds_nothing_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It passes nothing on either, which is another fault than the one that was planned."""
-    database = Link("database", f"{LOOPBACK}:1", f"{LOOPBACK}:2")
+    database = StackLink("database", f"{LOOPBACK}:1", f"{LOOPBACK}:2")
     url = f"postgresql://u:p@{database.upstream}/lending"
     stack = replace(a_stack(tmp_path), links={"database": database}, database_url=url)
     planned = planned_fault("1-commit_lost", CommitLost(), 0.0, 60.0)

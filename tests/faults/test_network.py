@@ -24,7 +24,7 @@ from harness.faults import (
     Throttle,
 )
 from harness.faults.base import Injector
-from harness.faults.database.commit_relay import Answers, Task, lead_back
+from harness.faults.database.commit_relay import AnswerStream, Task, lead_back
 from harness.faults.network import flap, latency
 from harness.faults.network.flap import FlapInjector
 from harness.faults.network.reset import _sockets
@@ -209,11 +209,11 @@ def test_a_flap_that_was_stopped_does_not_catch_up(rig: Rig) -> None:
         "from harness.faults import Flap\n"
         "from harness.faults.registry import injector_for\n"
         "from harness.plan.fault import planned\n"
-        "from harness.plan.layout import Layout\n"
+        "from harness.plan.layout import StackLayout\n"
         "from harness.stack.state import Stack\n"
         "stack = TypeAdapter(Stack).validate_json(sys.stdin.readline())\n"
         "flap = Flap('edge', period=0.4, duty=0.5)\n"
-        "fault = injector_for(planned('1-flap', flap, 0.0, 60.0, Layout()), stack)\n"
+        "fault = injector_for(planned('1-flap', flap, 0.0, 60.0, StackLayout()), stack)\n"
         "fault.inject()\n"
         "print('injected', flush=True)\n"
         "sys.stdin.readline()\n"
@@ -272,7 +272,7 @@ def test_answers_are_read_however_they_are_cut() -> None:
     )
     whole = passed + message(b"C", b"COMMIT\0") + message(b"Z", b"I")
     for place in range(len(whole) + 1):
-        answers = Answers()
+        answers = AnswerStream()
         first, ended = answers.read(whole[:place])
         if not ended:
             second, ended = answers.read(whole[place:])
@@ -282,7 +282,7 @@ def test_answers_are_read_however_they_are_cut() -> None:
 
 def test_other_answers_all_pass() -> None:
     """A COMMIT that became a rollback is answered ROLLBACK, and nothing is withheld."""
-    answers = Answers()
+    answers = AnswerStream()
     whole = message(b"C", b"ROLLBACK\0") + message(b"Z", b"I")
 
     assert answers.read(whole + b"C") == (whole, False)

@@ -10,13 +10,13 @@ from harness.faults import PacketDrop, Partition
 from harness.faults.registry import injector_for
 from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
-from harness.stack import Link, Stack, StackSettings
+from harness.stack import Stack, StackLink, StackSettings
 from harness.stack.namespaces import Wire
 from tests.builders import planned_fault
 
 WIRE = Wire(device="lc0123", block="198.18.7.32", port=5432)
-EDGE = Link("edge", "127.0.0.1:1", "127.0.0.1:2")
-DATABASE = Link("database", "127.0.0.1:3", "127.0.0.1:4")
+EDGE = StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")
+DATABASE = StackLink("database", "127.0.0.1:3", "127.0.0.1:4")
 
 
 def a_stack(kind: str = "local", *, namespaces: bool = False) -> Stack:

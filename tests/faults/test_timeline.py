@@ -21,7 +21,7 @@ from harness.history.fault_facts import EndedBy
 from harness.history.journal import Journal
 from harness.plan.plan import PlannedFault
 from harness.stack.namespaces import Wire
-from harness.stack.state import Link, StackSettings
+from harness.stack.state import StackLink, StackSettings
 from tests.builders import planned_fault
 
 PLANNED = planned_fault("1-partition", Partition("edge"), 0.0, 0.2)
@@ -97,18 +97,15 @@ class Place:
 
     stack_id = "stack-1"
     database_url = None
-    toxiproxy_api = "http://127.0.0.1:9"
-    """Nobody is there."""
-    links: ClassVar[dict[str, Link]] = {}
+    toxiproxy_api = service_url = "http://127.0.0.1:9"  # nothing listens there
+    links: ClassVar[dict[str, StackLink]] = {}
     wires: ClassVar[dict[str, Wire]] = {}
     settings = StackSettings()
-    service_url = "http://127.0.0.1:9"
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = self.log_dir = state_dir
 
-    def beyond(self, _name: str) -> None:
-        """Nothing has an address."""
+    beyond = dict[str, str]().get
 
 
 def walk(

@@ -14,7 +14,7 @@ from harness.core.ports import LOOPBACK, choose_ports
 from harness.faults.proxy_control import ProxyControl
 from harness.stack.parts.toxiproxy import toxiproxy_command
 from harness.stack.programs import provide_toxiproxy
-from harness.stack.state import EDGE, Link, Stack
+from harness.stack.state import EDGE, Stack, StackLink
 
 _START_SECONDS_MAX = 15.0
 
@@ -63,7 +63,7 @@ def serving(
 def toxiproxy(folder: Path) -> Iterator[Rig]:
     """The whole rig; its files lie in ``folder``."""
     api_port, link_port, far_port = choose_ports(3)
-    link = Link(EDGE, f"{LOOPBACK}:{link_port}", f"{LOOPBACK}:{far_port}")
+    link = StackLink(EDGE, f"{LOOPBACK}:{link_port}", f"{LOOPBACK}:{far_port}")
     stack = Stack(
         kind="attached",
         stack_id="rig",

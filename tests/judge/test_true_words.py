@@ -393,9 +393,8 @@ def test_a_run_too_short_to_show_an_outage_claims_none() -> None:
 def test_a_fault_that_was_never_injected_came_not_after_another() -> None:
     """Nor while it was at work."""
     plan = plan_of(over(0, 0.3, Partition("database")), over(0.6, 1, Refuse("edge")))
-    first, second = plan.faults
-    never = fault_fact(first, inject_called_ns=None, heal_called_ns=None, proofs=())
-    known = facts(plan, faults=(never, fault_fact(second)))
+    never = fault_fact(plan.faults[0], inject_called_ns=None, heal_called_ns=None, proofs=())
+    known = facts(plan, faults=(never, fault_fact(plan.faults[1])))
 
     told = "for 2.0 s, and fault 1-partition was never injected: "
     assert told in judge(plan, known).sentence

@@ -13,7 +13,7 @@ import pytest
 from harness.core.processes import identify
 from harness.stack import Stack, StackSettings
 from harness.stack.run_lock import held_alone
-from harness.stack.state import Link, save_state
+from harness.stack.state import StackLink, save_state
 
 ROOT = Path(__file__).parent.parent.parent
 HEAD = (
@@ -281,7 +281,7 @@ TOLD = {
 
 def stacks_in(folder: Path) -> None:
     """State folders as stacks that are up would have them, supervised by this process."""
-    edge = {"edge": Link("edge", f"127.0.0.1:{EDGE_PORT}", "127.0.0.1:2")}
+    edge = {"edge": StackLink("edge", f"127.0.0.1:{EDGE_PORT}", "127.0.0.1:2")}
     for name, settings in (("up", StackSettings()), ("attaching-up/attached", None)):
         place = folder / name
         place.mkdir(parents=True)

@@ -16,7 +16,7 @@ from harness.run.safety import feasible
 from harness.run.safety.feasible import require_feasible, require_set_up
 from harness.stack import Stack, StackSettings
 from harness.stack.parts.lending_service import TABLES
-from harness.stack.state import Link
+from harness.stack.state import StackLink
 from target_service import defects
 from target_service.defects import DEFECTS as PLANTED
 from tests.builders import plan_of
@@ -59,7 +59,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             state_dir=folder,
             log_dir=folder,
             socket_path=folder / "socket",
-            links={n: Link(n, "127.0.0.1:1", f"127.0.0.1:{PORTS[n]}") for n in PORTS},
+            links={n: StackLink(n, "127.0.0.1:1", f"127.0.0.1:{PORTS[n]}") for n in PORTS},
             toxiproxy_api="http://127.0.0.1:5",
             service_url="http://127.0.0.1:2",
             edge_url="http://127.0.0.1:1",

@@ -13,14 +13,14 @@ from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.run.preview import preview
 from harness.run.safety.feasible import addresses_of, lacking, require_reach
 from harness.run.safety.radius import radius_of
-from harness.stack import Link, Stack, StackSettings
+from harness.stack import Stack, StackLink, StackSettings
 from harness.stack.namespaces import Wire
 from harness.stack.state import save_state
 from tests.builders import LOCAL
 
 LINKS = {
-    "edge": Link("edge", "127.0.0.1:2001", "127.0.0.1:2002"),
-    "database": Link("database", "127.0.0.1:2003", "127.0.0.1:2004"),
+    "edge": StackLink("edge", "127.0.0.1:2001", "127.0.0.1:2002"),
+    "database": StackLink("database", "127.0.0.1:2003", "127.0.0.1:2004"),
 }
 
 
@@ -53,7 +53,7 @@ def plan_of(*faults: Any, **settings: Any) -> Plan:
 
 def link(upstream: str = "127.0.0.1:1", listen: str = "127.0.0.1:2") -> dict[str, Any]:
     """One more link."""
-    return {"links": {**LINKS, "more": Link("more", listen, upstream)}}
+    return {"links": {**LINKS, "more": StackLink("more", listen, upstream)}}
 
 
 def test_this_machine_needs_no_permission(stack: Stack) -> None:

@@ -152,7 +152,7 @@ def test_a_lax_schema_is_found(known: dict[str, list[Any]]) -> None:
     wrong = mutations(published("verdict"), known["verdict"][0])
 
     assert {(w.place, w.what) for w in wrong if held.is_valid(w.document)} >= {
-        ("Load.rate_asked", "beyond its maximum"),
+        ("SentLoad.rate_asked", "beyond its maximum"),
         ("Window.failed", "left out"),
         ("ObjectiveResult.verdict", "an unknown value"),
     }

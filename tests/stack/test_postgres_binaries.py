@@ -8,7 +8,7 @@ from harness.core.errors import HarnessError
 from harness.core.processes import RunAs
 from harness.stack import programs
 from harness.stack.parts.postgres import reachable_by_others, unprivileged
-from harness.stack.programs import Program, find_postgres
+from harness.stack.programs import FoundProgram, find_postgres
 
 
 def make_bin(folder: Path, version: str) -> Path:
@@ -107,7 +107,7 @@ def test_hidden_programs_are_copied_with_their_libraries(tmp_path: Path) -> None
     bin_dir = make_bin(tmp_path / "private" / "package" / "pginstall" / "bin", "16.1")
     (tmp_path / "private" / "package.libs").mkdir()
     (tmp_path / "private").chmod(0o700)
-    binaries = Program(bin_dir, "16.1", "PATH")
+    binaries = FoundProgram(bin_dir, "16.1", "PATH")
     copied = reachable_by_others(binaries, tmp_path / "cache")
     assert (copied.path / "initdb").exists()
     assert (copied.path / "../../../package.libs").resolve().is_dir()

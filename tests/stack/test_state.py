@@ -22,8 +22,8 @@ from harness.stack.launch import LaunchSpec, down, launch, silent
 from harness.stack.run_lock import held_while_alive
 from harness.stack.state import (
     ForeignStateError,
-    Link,
     Stack,
+    StackLink,
     StackSettings,
     load_state,
     read_state,
@@ -50,7 +50,7 @@ def a_stack(state_dir: Path) -> Stack:
         state_dir=state_dir,
         log_dir=state_dir / "logs",
         socket_path=state_dir / "supervisor.sock",
-        links={"edge": Link("edge", "127.0.0.1:1", "127.0.0.1:2")},
+        links={"edge": StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")},
         toxiproxy_api="http://127.0.0.1:3",
         service_url="http://127.0.0.1:2",
         edge_url="http://127.0.0.1:1",

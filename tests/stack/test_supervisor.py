@@ -11,7 +11,7 @@ from harness.core.errors import HarnessError
 from harness.stack import register, supervisor
 from harness.stack.folder import STATE_FILE
 from harness.stack.launch import LaunchSpec
-from harness.stack.state import Link, Stack, read_state, save_state
+from harness.stack.state import Stack, StackLink, read_state, save_state
 from harness.stack.supervisor import Supervisor
 
 
@@ -28,7 +28,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
         state_dir=folder,
         log_dir=folder / "logs",
         socket_path=folder / "supervisor.sock",
-        links={"edge": Link("edge", "127.0.0.1:1", "127.0.0.1:2")},
+        links={"edge": StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")},
         toxiproxy_api="http://127.0.0.1:3",
         service_url="http://127.0.0.1:2",
         edge_url="http://127.0.0.1:1",

@@ -28,8 +28,8 @@ from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_
 from harness.stack.run_lock import Owner, holder, is_held
 from harness.stack.state import (
     ForeignStateError,
-    Link,
     Stack,
+    StackLink,
     StackSettings,
     load_state,
     read_state,
@@ -66,7 +66,7 @@ class StackBody:
     state_dir: str
     edge_url: str
     service_url: str
-    links: tuple[Link, ...]
+    links: tuple[StackLink, ...]
     wires: tuple[WireStatus, ...]
 
 

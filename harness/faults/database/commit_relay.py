@@ -51,7 +51,7 @@ class Task:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-class Answers:
+class AnswerStream:
     """The server's side of one connection, read message by message.
 
     A message is a type byte, its length in four bytes with themselves, and its body.
@@ -126,7 +126,7 @@ class Relay:
             return head + await reader.readexactly(length - len(head))
 
     async def _answer(self, answers: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        read = Answers()
+        read = AnswerStream()
         while piece := await answers.read(_PIECE_BYTES):
             passed, is_commit = read.read(piece) if self.withholds else (read.rest(piece), False)
             writer.write(passed)

@@ -22,7 +22,7 @@ from harness.history.events import Proof
 from harness.plan.fault import FaultPage, Phrase, PlannedFault
 from harness.plan.layout import Need, Thing
 from harness.stack.namespaces import nft
-from harness.stack.state import Link, Stack
+from harness.stack.state import Stack, StackLink
 
 _FAMILY = "inet"
 _Rule = tuple[str, str, int]
@@ -73,7 +73,7 @@ class PacketDropInjector(Injector):
         self._matches = _MATCHES[spec.direction]
         self._table = "lendchaos_" + re.sub(r"\W", "_", planned.name)
         # The service's own way, so that the canary meets what the service meets.
-        self._link = Link(spec.link, self._wire.address, self._wire.address)
+        self._link = StackLink(spec.link, self._wire.address, self._wire.address)
         self._probe = LinkProbe(self._link, stack)
 
     def ready(self) -> Proof:

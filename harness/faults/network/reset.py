@@ -32,7 +32,7 @@ from harness.plan.fault import FaultPage, Phrase, PlannedFault
 from harness.plan.layout import Need, Thing
 from harness.stack.client import StackClient
 from harness.stack.parts.toxiproxy import TOXIPROXY
-from harness.stack.state import Link, Stack
+from harness.stack.state import Stack, StackLink
 
 _SYS_PIDFD_GETFD = 438  # the same number on every architecture, as for all recent system calls
 _AF_UNSPEC_ADDRESS = struct.pack("H14x", socket.AF_UNSPEC)
@@ -145,7 +145,7 @@ def _disconnect(copy: socket.socket) -> None:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
-def _sockets(pid: int, link: Link) -> Iterator[socket.socket]:
+def _sockets(pid: int, link: StackLink) -> Iterator[socket.socket]:
     """Copies of the descriptors of a process that belong to one link; each is closed after use."""
     try:
         handle = os.pidfd_open(pid)
@@ -179,7 +179,7 @@ def _copy(handle: int, pid: int, entry: Path) -> socket.socket | None:
     return socket.socket(fileno=descriptor)
 
 
-def _belongs(copy: socket.socket, link: Link) -> bool:
+def _belongs(copy: socket.socket, link: StackLink) -> bool:
     """Whether it is a connection of the link: accepted on its port, or open to its far side."""
     try:
         ends = (copy.getsockname(), copy.getpeername())

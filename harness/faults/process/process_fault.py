@@ -18,10 +18,10 @@ from harness.faults.base import Injector
 from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
 from harness.history.events import Proof
 from harness.plan.fault import FaultSpec, PlannedFault
-from harness.plan.layout import Layout, Need, Role, Thing
+from harness.plan.layout import Need, Role, StackLayout, Thing
 from harness.stack.client import StackClient
 from harness.stack.layouts import layout_of
-from harness.stack.state import HEALTH_PATH, Link, Stack
+from harness.stack.state import HEALTH_PATH, Stack, StackLink
 from harness.stack.supervisor_messages import ProcessStatus
 
 READY_SECONDS_MAX = 15.0
@@ -104,7 +104,7 @@ class PortProbe:
         return not answered, f"{self.name} {words}"
 
 
-def probe_for(layout: Layout, names: tuple[str, ...]) -> InstanceProbe | PortProbe:
+def probe_for(layout: StackLayout, names: tuple[str, ...]) -> InstanceProbe | PortProbe:
     """How to ask processes, of one name each, whether they do their work."""
     part = layout.part(names[0])
     address, protocol = (part.address, part.protocol) if part else ("", "")
@@ -112,7 +112,9 @@ def probe_for(layout: Layout, names: tuple[str, ...]) -> InstanceProbe | PortPro
         return InstanceProbe(address, names)
     host, _, port = address.rpartition(":")
     is_server = protocol == "postgres"
-    asked = POSTGRES_SSL_REQUEST if is_server else http_question(Link(names[0], address, address))
+    asked = (
+        POSTGRES_SSL_REQUEST if is_server else http_question(StackLink(names[0], address, address))
+    )
     return PortProbe(names[0], (host or "127.0.0.1", int(port or 0)), asked)
 
 

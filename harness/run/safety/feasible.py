@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.ports import port_range
 from harness.core.processes import is_alive
 from harness.faults.registry import missing_for
-from harness.plan.layout import Layout
+from harness.plan.layout import StackLayout
 from harness.plan.plan import Plan, Settings
 from harness.plan.target_parts import TargetParts
 from harness.stack import Stack, StackSettings
@@ -219,7 +219,7 @@ def _not_elsewhere(
 
 def layout_for(
     settings: Settings, stack: Stack | None, host: str | None, target: Target | None = None
-) -> Layout:
+) -> StackLayout:
     """What the target of a run offers to faults: of the ``stack`` that is up, or that is to be."""
     if stack is not None:
         return layout_of(stack)

@@ -6,11 +6,11 @@ one.
 
 from harness.history.run_facts import BlastRadius
 from harness.plan.fault import PlannedFault
-from harness.plan.layout import Layout, Need, Thing
+from harness.plan.layout import Need, StackLayout, Thing
 from harness.plan.plan import Plan
 
 
-def radius_of(plan: Plan, layout: Layout) -> BlastRadius:
+def radius_of(plan: Plan, layout: StackLayout) -> BlastRadius:
     """What the faults of a plan touch on a target of that ``layout``.
 
     Of a role that means one of several processes, all are listed as candidates.
@@ -29,7 +29,7 @@ def radius_of(plan: Plan, layout: Layout) -> BlastRadius:
     return BlastRadius(touched, tuple(in_words(need, everything[need]) for need in rest))
 
 
-def _met(planned: PlannedFault, layout: Layout) -> set[Need]:
+def _met(planned: PlannedFault, layout: StackLayout) -> set[Need]:
     """What a fault needs, roles as the processes that may hold them."""
     found: set[Need] = set()
     for need in planned.needs:
@@ -43,7 +43,7 @@ def _met(planned: PlannedFault, layout: Layout) -> set[Need]:
     return found
 
 
-def _everything(layout: Layout) -> dict[Need, str]:
+def _everything(layout: StackLayout) -> dict[Need, str]:
     """Every part of a target, and where it is; empty where that is not known yet."""
     kinds = {False: Thing.LINK, True: Thing.PACKETS}
     found = {Need(kinds[link.is_wire], link.name): link.where for link in layout.links}

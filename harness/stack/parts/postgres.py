@@ -28,7 +28,7 @@ from harness.stack.parts.part import (
     StackPart,
     Yard,
 )
-from harness.stack.programs import Program, cache_dir
+from harness.stack.programs import FoundProgram, cache_dir
 from harness.stack.state import DATABASE, Stack
 from harness.stack.supervised_process import Child
 
@@ -349,7 +349,7 @@ def _user(who: int | str) -> pwd.struct_passwd | None:
         return None
 
 
-def reachable_by_others(binaries: Program, cache: Path) -> Program:
+def reachable_by_others(binaries: FoundProgram, cache: Path) -> FoundProgram:
     """The same programs where any user can run them, copied to ``cache`` if need be."""
     root = binaries.path.parent
     if all(folder.stat().st_mode & stat.S_IXOTH for folder in (root, *root.parents)):

@@ -16,7 +16,7 @@ from harness.core.http_calls import get
 from harness.core.ports import LOOPBACK
 from harness.core.processes import bound_to_parent, clean_environment
 from harness.stack.parts.part import StackPart, Yard
-from harness.stack.state import Link, Stack
+from harness.stack.state import Stack, StackLink
 from harness.stack.supervised_process import Child
 
 TOXIPROXY = "toxiproxy"
@@ -47,7 +47,7 @@ class Toxiproxy(StackPart):
 
 
 def toxiproxy_command(
-    program: Path, api_port: int, configuration: Path, links: Iterable[Link]
+    program: Path, api_port: int, configuration: Path, links: Iterable[StackLink]
 ) -> list[str]:
     """The command line of Toxiproxy's server, whose control interface listens on loopback only.
 

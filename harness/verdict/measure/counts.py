@@ -20,7 +20,7 @@ from harness.history.events import GRANTED, Ending, Outcome, Step
 from harness.history.reader import Facts
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
-from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window, WorstWindow
+from harness.verdict.figures import Borrow, Declined, LogIn, Phase, SentLoad, Window, WorstWindow
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import CONFIDENCE, Share, differ, newcombe
 from harness.verdict.measure.samples import MeasuredRun, Samples, Timeline
@@ -35,7 +35,7 @@ SEED = 20_240_229
 """Fixed, so that judging a stored run again gives the same figures, bit for bit."""
 
 
-def load_of(plan: Plan, facts: Facts) -> Load:
+def load_of(plan: Plan, facts: Facts) -> SentLoad:
     """How faithfully the load was sent, warm-up included."""
     zero_ns = facts.status.clock.zero_ns if facts.status.clock else 0
     operations, place = facts.operations, facts.attempts.places_in(facts.operations)
@@ -46,7 +46,7 @@ def load_of(plan: Plan, facts: Facts) -> Load:
     sent_ns = np.where(any_of(place, planned), sent_ns, operations.started_ns)
     lags_ms = (sent_ns - operations.intended_ns)[begun] / 1e6
     rate = float(plan.settings.rate)
-    return Load(
+    return SentLoad(
         rate_asked=rate,
         rate_achieved=rate * started / planned if planned else None,
         arrivals=planned,

@@ -12,10 +12,10 @@ from harness.verdict.figures import (
     Borrow,
     ClosedLoop,
     Health,
-    Load,
     LogIn,
     Phase,
     Retries,
+    SentLoad,
     WorstWindow,
 )
 from harness.verdict.measure.baseline import Baseline, baseline_of, overdue_s
@@ -77,7 +77,7 @@ class Measured:
     recovered for good.
     """
 
-    load: Load
+    load: SentLoad
     borrow: Borrow
     log_in: LogIn
     phases: list[Phase]
