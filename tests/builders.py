@@ -74,7 +74,12 @@ def plan_of(
     """
     chosen = Settings(**{"warm_up_s": 1.0, "population": "good", "log_in_share": 0.0, **settings})
     spans = [each if isinstance(each, Over) else Over(0.0, 1.0, each) for each in faults]
-    scenario = Scenario(faults=[each.spec for each in spans], objectives=objectives)
+    # What cannot overlap must not even here, where a share of the phase is so many seconds.
+    faults_then = [
+        replace(each.spec, at=round(1000 * each.start, 6), lasts=1000 * (each.end - each.start))
+        for each in spans
+    ]
+    scenario = Scenario(faults=faults_then, objectives=objectives)
     plan = expand_plan("test", "It holds.", scenario, chosen, layout=LOCAL)
     timed = dict(zip(named(scenario.faults), spans, strict=True))
 
@@ -201,9 +206,9 @@ def fault_fact(planned: PlannedFault, **changes: Any) -> FaultFact:
     """A fault that was injected and healed when planned, proven each time."""
     fact = FaultFact(
         name=planned.name,
-        kind=planned.spec.kind,
-        link_or_target=planned.spec.target,
-        expects_impact=planned.spec.expects_impact,
+        kind=planned.kind,
+        link_or_target=planned.target,
+        expects_impact=planned.expects_impact,
         inject_called_ns=at_ns(planned.inject_s),
         inject_returned_ns=at_ns(planned.inject_s + 0.001),
         heal_called_ns=at_ns(planned.heal_s - 0.001),

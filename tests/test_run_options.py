@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.core.errors import UsageError
+from harness.plan.fault import LASTS_SECONDS
 from harness.plan.plan import Settings
 from harness.plan.population import POPULATIONS
 from harness.plan.run_options import (
@@ -83,9 +84,12 @@ def test_the_settings_of_a_run_have_what_its_options_set() -> None:
 
     assert settings.rate == RATE_DEFAULT
     assert len(compared) > 10
+    assert settings.fault_s == LASTS_SECONDS  # of a scenario without a fault
     for each in compared:
-        default = each.read(each.parsing.get("default", False))
-        assert getattr(settings, each.setting) == default, each.name
+        is_stated = Use.STATED in each.uses
+        given = each.default if is_stated else each.parsing.get("default", False)
+        if each.name != "fault":
+            assert getattr(settings, each.setting) == each.read(given), each.name
 
 
 def test_words_to_choose_from_are_those_there_are() -> None:

@@ -112,6 +112,7 @@ def test_right_types_are_no_complaint() -> None:
             rate=5,
             warm_up=0,
             baseline="1m",
+            population="good",
             recovery=timedelta(seconds=20),
             credit_line_share=1,
             near_limit_share=0,
@@ -139,7 +140,7 @@ def test_right_types_are_no_complaint() -> None:
     ]
     assert plan.faults[1].parameters == {"link": "database", "direction": "upstream"}
     assert plan.faults[2].target == "primary"
-    assert {arrival.amount_fen for arrival in plan.arrivals} <= set(range(1, 201))
+    assert {arrival.amount_fen for arrival in plan.arrivals} <= set(range(100, 201))
 
 
 def test_a_given_length_scales_all_times() -> None:

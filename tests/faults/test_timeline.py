@@ -98,7 +98,9 @@ class Place:
     stack_id = "stack-1"
     database_url = None
     toxiproxy_api = service_url = "http://127.0.0.1:9"  # nothing listens there
-    links: ClassVar[dict[str, StackLink]] = {}
+    links: ClassVar[dict[str, StackLink]] = {
+        name: StackLink(name, "127.0.0.1:9", "127.0.0.1:9") for name in ("edge", "database")
+    }
     wires: ClassVar[dict[str, Wire]] = {}
     settings = StackSettings()
 

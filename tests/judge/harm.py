@@ -133,7 +133,7 @@ def harm_at(chance: Chance, plan: Plan) -> Harm:
     """What the faults of the plan do, and now and then a trouble of the target's own."""
     stretches = []
     for fault in plan.faults:
-        if chance.random() < (1 if fault.spec.expects_impact else 0.1):
+        if chance.random() < (1 if fault.expects_impact else 0.1):
             over_s = fault.heal_s + chance.choice([-2, -1, 0.1, 0.1, 0.2, 0.3, 0.5, 1, 1, 4, 9])
             share = chance.choice([1, 1, 1, 0.5, 0.1])
             over_s = max(fault.inject_s + 0.2, over_s)
@@ -146,7 +146,7 @@ def harm_at(chance: Chance, plan: Plan) -> Harm:
 
 
 def _is_companion(fault: PlannedFault) -> bool:
-    return fault.spec.target in ("bureau", "replica-1")
+    return fault.target in ("bureau", "replica-1")
 
 
 def a_stretch(chance: Chance, plan: Plan, **fixed: Any) -> Stretch:

@@ -128,17 +128,11 @@ BLACKOUTS: tuple[FaultSpec, ...] = (
 def test_a_fault_that_leaves_nobody_served_explains_itself(after: FaultSpec) -> None:
     """One of 10 s, overlapped by one of 25 s; borrowing is back 0.5 s after the last heal."""
     first = over(0.0, 10 / 60, Refuse("edge"))
-    second = type(after)(**{**{n: getattr(after, n) for n in _own(after)}, "during": (0.1, 0.5)})
-    verdict = run(first, second, levels=((8, 38.5, 1.0),))
+    verdict = run(first, over(0.1, 0.5, after), levels=((8, 38.5, 1.0),))
 
     assert verdict.verdict is Judgement.PASS
     assert "the heal of 1-refuse" in told(verdict, "attributed_to_fault")
     assert "leaves nobody served" in told(verdict, "attributed_to_fault")
-
-
-def _own(fault: FaultSpec) -> list[str]:
-    names = type(fault).__dataclass_fields__
-    return [name for name in names if name not in ("during", "kind", "expects_impact")]
 
 
 def test_two_faults_on_one_link_that_extend_each_other_pass() -> None:

@@ -155,7 +155,7 @@ def _fault(plan: Plan) -> tuple[FaultFact, Fault]:
     fact = FaultFact(name, "partition", "database", True, at[0], at[1], at[2], at[3], at[3], proofs)
     shown = Fault(
         name, "database", INJECTED_S, HEALED_S, True, [p.text for p in proofs], True,
-        plan.faults[0].spec.description,
+        plan.faults[0].description,
     )  # fmt: skip
     return fact, shown
 
