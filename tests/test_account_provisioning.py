@@ -14,6 +14,7 @@ import pytest
 from harness.core.errors import HarnessError
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.population import LIMIT_FEN, AccountClass
+from harness.plan.scenario import Load
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.contract import Contract
 from tests.builders import LOCAL
@@ -147,7 +148,7 @@ def provisioner(target: Target) -> AccountProvisioner:
 def plan() -> Plan:
     """A short run with every class."""
     settings = Settings(rate=10, baseline_s=10.0, recovery_s=10.0, fault_s=0.0)
-    return expand("a", "", Scenario(near_limit_share=0.1), settings, layout=LOCAL)
+    return expand("a", "", Scenario(load=Load(near_limit_share=0.1)), settings, layout=LOCAL)
 
 
 def classes(plan: Plan) -> set[AccountClass]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness import Objectives, Scenario, StopConditions
+from harness import Load, Objectives, Scenario, StopConditions
 from harness.core.errors import UsageError
 from harness.faults import Latency, Partition
 from harness.run import scenario_file
@@ -21,7 +21,7 @@ FULL = Scenario(
     faults=[Partition("database"), Latency("edge", milliseconds=200, expects_impact=False)],
     objectives=Objectives(recovery_seconds_max=5, failed_share_max=0.01),
     stop=StopConditions(failed_budget=50),
-    near_limit_share=0.0,
+    load=Load(near_limit_share=0.0),
 )
 
 
@@ -29,7 +29,11 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> Scenario:
     """What the file says, without Locust."""
     stand_in = ModuleType("harness")
     stand_in.__dict__.update(
-        Borrower=object, Scenario=Scenario, Objectives=Objectives, StopConditions=StopConditions
+        Borrower=object,
+        Load=Load,
+        Scenario=Scenario,
+        Objectives=Objectives,
+        StopConditions=StopConditions,
     )
     stand_in.__path__ = sys.modules["harness"].__path__
     found: dict[str, Any] = {}
@@ -59,7 +63,7 @@ def test_the_file_says_what_the_object_says(
 def test_the_same_object_gives_the_same_file(tmp_path: Path) -> None:
     """So that a hundred runs leave one; another object gives another."""
     same = {write_scenario(FULL, tmp_path, "a", "x") for _ in range(2)}
-    other = write_scenario(replace(FULL, near_limit_share=0.1), tmp_path, "a", "x")
+    other = write_scenario(replace(FULL, load=Load(near_limit_share=0.1)), tmp_path, "a", "x")
 
     assert len(same) == 1
     assert other not in same

@@ -8,30 +8,30 @@ from benchmarks.bad_input.case import PERHAPS, REFUSED, Case, as_run, loading, w
 from benchmarks.bad_input.inventory import Parameter
 
 _HEAD = (
-    '"""H."""\nfrom harness import Borrower, Objectives, Scenario, StopConditions\n'
+    '"""H."""\nfrom harness import Borrower, Load, Objectives, Scenario, StopConditions\n'
     "from harness.faults import *\n"
 )
 _GOOD = (
     f"{_HEAD}\n\nclass Mine(Borrower):\n    scenario = Scenario(\n"
-    '        faults=[Partition("database")],\n        credit_line_share=0.5,\n'
+    '        faults=[Partition("database")],\n        load=Load(credit_line_share=0.5),\n'
     "        objectives=Objectives(recovery_seconds_max=5, failed_share_max=0.5),\n    )\n"
 )
 _CALLS = (
     *("None", "'x'", "5", "[]", "Scenario", "object()", "Scenario(nope=1)", "Scenario(1)"),
     *("Scenario(faults=None)", "Scenario(faults='Partition')", "Scenario(faults=[Partition])"),
     *("Scenario(faults=[5])", "Scenario(faults=[Partition('nope')])", "Scenario(faults={1: 2})"),
-    *("Scenario(faults=[Partition('database', during=(1, 0))])", "Scenario(faults=[[Kill()]])"),
-    *("Scenario(faults=[Partition('database', during=(float('nan'), 1))])", "Scenario(faults=5)"),
+    *("Scenario(faults=[Partition('database', during=(0, 1))])", "Scenario(faults=[[Kill()]])"),
+    *("Scenario(faults=[Partition('database', at=float('nan'))])", "Scenario(faults=5)"),
     *("Scenario(faults=[Latency('database', milliseconds=float('nan'))])", "Scenario(stop=5)"),
     *("Scenario(faults=[Latency('database', milliseconds='x')])", "Scenario(stop='off')"),
     *("Scenario(faults=[Latency('database', milliseconds=10 ** 5000)])", "Scenario(faults=Kill())"),
     *("Scenario(faults=[Kill('replica-1'), Freeze('replica-1')])", "Scenario(objectives=5)"),
     *("Scenario(faults=[BlockingMigration('nope')])", "Scenario(faults=[CommitLost('edge')])"),
-    *("Scenario(credit_line_share=float('nan'))", "Scenario(credit_line_share=2)"),
-    *("Scenario(credit_line_share='x')", "Scenario(near_limit_share=float('nan'))"),
+    *("Scenario(load=Load(rate=float('nan')))", "Scenario(load=Load(credit_line_share=2))"),
+    *("Scenario(credit_line_share='x')", "Scenario(load=Load(log_in_share=float('nan')))"),
     *(
-        "Scenario(near_limit_share='x')",
-        "Scenario(near_limit_share=-1)",
+        "Scenario(load={'rate': 5})",
+        "Scenario(load=Load(near_limit_share=-1))",
         "Scenario(faults=Ellipsis)",
     ),
     *("Scenario(objectives={'failed_share_max': 1})", "Scenario(objectives=Objectives)"),

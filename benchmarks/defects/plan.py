@@ -18,7 +18,7 @@ SCENARIO = '''"""A planted defect and a scenario that can meet it.
 Hypothesis: no borrower is harmed.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 {imports}
 
 class Met(Borrower):
@@ -120,14 +120,14 @@ CUT = {**ANSWERED, "grey_failure_seconds_max": 1.5}
 QUIET = Trial(
     "nothing broken",
     objectives={"impaired_episodes_max": 0, "failed_share_max": 0.005},
-    more="near_limit_share=0.1",
+    more="load=Load(near_limit_share=0.1)",
     recovery_s=3.0,
 )
 ANSWERS_LOST = Trial(
     "answers lost",
     'Partition("edge", direction="downstream")',
     {"recovery_seconds_max": 2.5},
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=1.0,
     recovery_s=4.0,
     options=("--retries=1", "--log-in-share=0"),
@@ -160,7 +160,7 @@ POSTGRES_KILLED = Trial(
     "PostgreSQL killed",
     'Kill("postgres")',
     {**CUT, "recovery_seconds_max": 4},
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=4.0,
     recovery_s=8.0,
 )
@@ -168,7 +168,7 @@ DATABASE_CUT = Trial(
     "database cut off",
     'Partition("database")',
     CUT,
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=5.0,
     recovery_s=6.0,
 )
@@ -176,14 +176,14 @@ DATABASE_REFUSED = Trial(
     "database refuses",
     'Refuse("database")',
     CUT,
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=4.0,
 )
 DATABASE_FLAPS = Trial(
     "database link flaps",
     'Flap("database", period=1, duty=0.5)',
     BACK_IN_2,
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=4.0,
     recovery_s=6.0,
 )
@@ -191,7 +191,7 @@ LOANS_LOCKED = Trial(
     "loans locked",
     'BlockingMigration("loan")',
     ANSWERED,  # and not the health: it asks for no loan, and is rightly green
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=5.0,
     recovery_s=6.0,
 )
@@ -202,7 +202,7 @@ RISK_DATA_LOCKED_UNSEEN = Trial(
     "risk data locked, answers lost",
     'BlockingMigration("risk_flag"), Partition("edge", direction="downstream")',
     {"recovery_seconds_max": 2.5},
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=5.0,
     options=("--log-in-share=0",),
 )
@@ -223,17 +223,17 @@ BUREAU_CUT_UNSEEN = Trial(
     "bureau cut off, answers lost",
     'Partition("bureau", expects_impact=False), Partition("edge", direction="downstream")',
     {"recovery_seconds_max": 2.5},
-    "credit_line_share=0",
+    "load=Load(credit_line_share=0)",
     fault_s=5.0,
     options=("--log-in-share=0",),
 )
 CURED_BY_THE_NEXT = Trial(
     "cut off, restarted much later",
-    'Partition("database", during=(0, 0.15)), Restart("replicas", during=(0.85, 0.9))',
+    'Partition("database", lasts="3.6s"), Restart("replicas", at="20.4s", lasts="1.2s")',
     {**CUT, "recovery_seconds_max": 10},
-    "credit_line_share=0",
-    fault_s=24.0,
-    recovery_s=11.0,
+    "load=Load(credit_line_share=0)",
+    fault_s=21.6,
+    recovery_s=13.4,
 )
 
 _MET: dict[Trial, str] = {

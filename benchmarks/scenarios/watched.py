@@ -4,7 +4,7 @@ Hypothesis: none. Whatever happens is measured, and the benchmark compares it wi
 nothing that fails ends the run.
 """
 
-from harness import Borrower, Objectives, Scenario, StopConditions
+from harness import Borrower, Load, Objectives, Scenario, StopConditions
 
 
 class Watched(Borrower):
@@ -12,6 +12,6 @@ class Watched(Borrower):
 
     scenario = Scenario(
         objectives=Objectives(),
-        credit_line_share=0.0,
+        load=Load(credit_line_share=0.0),
         stop=StopConditions(failed_budget="off", failed_surge=False, principal_at_risk_fen="off"),
     )

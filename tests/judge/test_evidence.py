@@ -375,7 +375,7 @@ def test_money_is_judged_whatever_somebody_else_changed() -> None:
 
 def test_where_the_run_waits_for_somebody_else_it_is_the_cause() -> None:
     """In `watch` and in steps with a plug to pull: named, and nothing is excused by it."""
-    plan = replace(plan_of(), watches=True)
+    plan = replace(plan_of(), observe=True)
     known = facts(plan, operations(plan, during(12.0, 14.0)))
     verdict = judge(plan, replace(known, status=builders.status(plan, foreign=(SLOW,))))
 

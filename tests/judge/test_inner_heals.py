@@ -85,7 +85,7 @@ def test_a_companion_hides_no_service_that_never_recovers(companion: str) -> Non
         assert verdict.verdict is Judgement.INCONCLUSIVE
         message = told(verdict, "not_recovered")
         assert "s after the heal of 1-partition" in message
-        assert f"2-{COMPANIONS[companion].kind} was at work" in message
+        assert f"2-{COMPANIONS[companion].spec.kind} was at work" in message
         assert "nothing shows" in message
         (limit,) = [o for o in verdict.objectives if o.id == "recovery_seconds_max"]
         assert limit.verdict is Judgement.INCONCLUSIVE

@@ -7,6 +7,7 @@ import pytest
 from harness.history.events import Operation, Outcome, Step
 from harness.history.reader import Facts
 from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.plan.scenario import Load
 from harness.verdict.judge import judge
 from harness.verdict.types import Finding, Judgement, Verdict
 from tests.builders import CUT, LOCAL, attempt, during, facts, failed, operation, plan_of
@@ -46,7 +47,11 @@ def plan_with(step: Step, share: float, **settings: Any) -> Plan:
         return plan_of(CUT, log_in_share=share, **settings)
     chosen = Settings(warm_up_s=1.0, population="good", log_in_share=0.0, **settings)
     return expand(
-        "test", "It holds.", Scenario(faults=[CUT], credit_line_share=share), chosen, layout=LOCAL
+        "test",
+        "It holds.",
+        Scenario(faults=[CUT], load=Load(credit_line_share=share)),
+        chosen,
+        layout=LOCAL,
     )
 
 

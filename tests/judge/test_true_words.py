@@ -180,7 +180,7 @@ def test_one_reason_is_not_told_as_two() -> None:
 
 def test_nothing_is_said_of_what_others_break_but_that_it_was_not_us() -> None:
     """Where somebody is to pull a plug by hand, a bare "nothing was injected" is not true."""
-    plan = replace(plan_of(), watches=True)
+    plan = replace(plan_of(), observe=True)
     verdict = judge(plan, facts(plan, operations(plan, during(11.0, 14.0))))
 
     assert "Nothing was injected by lendchaos, yet borrowing was impaired: " in verdict.sentence

@@ -12,7 +12,7 @@ SCENARIO = '''"""A run that finds a planted defect.
 Hypothesis: all is well.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import BlockingMigration, Kill, Partition
 
 
@@ -37,10 +37,10 @@ class Trial:
         return Runner(folder / "runs", state_dir)(path, *BRIEFLY, *self.options)
 
 
-QUIET = Trial("quiet", "near_limit_share=0.1", ("--fault=0", "--recovery=2s"))
+QUIET = Trial("quiet", "load=Load(near_limit_share=0.1)", ("--fault=0", "--recovery=2s"))
 ANSWERS_LOST = Trial(
     "answers_lost",
-    'faults=[Partition("edge", direction="downstream")], credit_line_share=0,'
+    'faults=[Partition("edge", direction="downstream")], load=Load(credit_line_share=0),'
     " objectives=Objectives(recovery_seconds_max=2.5)",
     # Not stopped at once, so that what is found after the run can be seen.
     ("--fault=1s", "--retries=1", "--log-in-share=0", "--stop-double-disbursement=off"),
@@ -53,7 +53,7 @@ REPLICAS_KILLED = Trial(
 # Longer than a borrower waits, so that whoever is kept waiting for its end is left in the dark.
 DATABASE_CUT = Trial(
     "database_cut",
-    'faults=[Partition("database")], credit_line_share=0, objectives=Objectives('
+    'faults=[Partition("database")], load=Load(credit_line_share=0), objectives=Objectives('
     "recovery_seconds_max=2, indeterminate_share_max=0.1, latency_ms_p99_max=500,"
     " grey_failure_seconds_max=1.5)",
     ("--fault=5s", "--recovery=4s", "--log-in-share=0.1"),

@@ -23,7 +23,7 @@ MESS = '''"""Three faults, of which one makes the service tell a lie.
 Hypothesis: nobody is lent to who must not be.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 from harness.faults import BlockingMigration, Kill, Partition
 
 
@@ -34,7 +34,7 @@ class Mess(Borrower):
             Partition("bureau", expects_impact=False),
             BlockingMigration("risk_flag", expects_impact=False),
         ],
-        credit_line_share=0,
+        load=Load(credit_line_share=0),
         objectives=Objectives(failed_share_max=1),
     )
 '''
@@ -47,7 +47,7 @@ QUICK = (
 
 def test_faults_inside_one_another_are_proven_healed_and_told_apart(runner: Runner) -> None:
     """A partition inside a migration, and a tolerated kill that the command line adds."""
-    added = "Kill('replica-1', during=(0.6, 0.8), expects_impact=False)"
+    added = "Kill('replica-1', at='3s', lasts='1s', expects_impact=False)"
     # About 15 borrows wait in the killed replica, and as many outcomes are unknown. Of the 120 of a
     # short fault those are as many as the objective allows, so that chance would decide.
     run = runner("partition_during_migration", *SHORT, "--fault=8s", "--inject", added)

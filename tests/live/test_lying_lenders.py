@@ -18,12 +18,13 @@ SCENARIO = '''"""Money is right, whoever was refused.
 Hypothesis: the ledger says what borrowers were told.
 """
 
-from harness import Borrower, Objectives, Scenario
+from harness import Borrower, Load, Objectives, Scenario
 
 
 class MoneyAlone(Borrower):
     scenario = Scenario(
-        objectives=Objectives(failed_share_max=0.5, impaired_episodes_max=5), credit_line_share=0
+        load=Load(credit_line_share=0),
+        objectives=Objectives(failed_share_max=0.5, impaired_episodes_max=5),
     )
 '''
 LOAD = (

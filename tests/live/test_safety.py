@@ -39,7 +39,7 @@ from tests.live.telling_conductor import tell
 class Told(Borrower):
     scenario = Scenario(
         faults=[
-            BlockingMigration(during=(0.0, 0.15)), Partition("database", during=(0.15, 1.0))
+            BlockingMigration(lasts=0.75), Partition("database", at=0.75, lasts=4.25)
         ]
     )
 
@@ -55,13 +55,13 @@ ANSWERS_LOST = '''"""Answers get lost and borrowers try again.
 Hypothesis: nobody is lent to twice.
 """
 
-from harness import Borrower, Scenario
+from harness import Borrower, Load, Scenario
 from harness.faults import Partition
 
 
 class AnswersLost(Borrower):
     scenario = Scenario(
-        faults=[Partition("edge", direction="downstream")], credit_line_share=0
+        faults=[Partition("edge", direction="downstream")], load=Load(credit_line_share=0)
     )
 '''
 

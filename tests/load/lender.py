@@ -17,6 +17,7 @@ from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession
 from harness.plan.plan import Plan, Scenario, Settings, expand
+from harness.plan.scenario import Load as StatedLoad
 from harness.target import classification
 from harness.target.classification import Classification, GroundTruth
 from harness.target.transport import Transport
@@ -141,7 +142,7 @@ class Load:
         the same borrower that begins with a log-in, "lost" ends all sessions.
         """
         chosen = {"rate": 5, "baseline_s": 1.0, "fault_s": 0.0, "recovery_s": 1.0, **settings}
-        scenario = Scenario(credit_line_share=reads)
+        scenario = Scenario(load=StatedLoad(credit_line_share=reads))
         shares = {"log_in_share": 0.0, "population": "good", **settings}
         plan: Plan = expand("a", "", scenario, Settings(**{**chosen, **shares}), layout=LOCAL)
         run = RunDirectory.create(self._folder, plan)
