@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.faults import Partition
+from harness.faults.registry import missing_for
 from harness.history.columns import NONE, Attempts, Operations, Words
 from harness.history.events import (
     GRANTED,
@@ -30,7 +32,10 @@ from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
 from harness.plan.plan import Objectives, Plan, Scenario, Settings
 from harness.plan.plan import expand as expand_plan
 from harness.plan.schedule import named
-from harness.stack.layouts import local_layout
+from harness.run.safety.feasible import layout_for
+from harness.stack.layouts import layout_of, local_layout
+from harness.stack.state import Stack, StackLink
+from harness.target.interface import Target
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
 from harness.verdict.measure.samples import Samples
 
@@ -44,6 +49,43 @@ LOCAL = local_layout()
 def at_ns(at_s: float) -> int:
     """The monotonic instant of ``at_s`` seconds after zero."""
     return ZERO_NS + round(at_s * 1e9)
+
+
+def stack_in(folder: Path, **changes: Any) -> Stack:
+    """The attached stack of a folder, as its state file tells it; nothing of it exists."""
+    known: dict[str, Any] = {
+        "kind": "attached",
+        "stack_id": "0123",
+        "state_dir": folder,
+        "log_dir": folder / "logs",
+        "socket_path": folder / "supervisor.sock",
+        "links": {"edge": StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")},
+        "toxiproxy_api": "http://127.0.0.1:3",
+        "service_url": "http://127.0.0.1:2",
+        "edge_url": "http://127.0.0.1:1",
+        "admin_token": "t0ken",
+    }
+    return Stack(**{**known, **changes})
+
+
+def offered_by(stack: Stack) -> set[str]:
+    """The links and the target's processes that faults may be on, in words."""
+    layout = layout_of(stack)
+    links = {f"{'packets' if link.is_wire else 'link'} {link.name}" for link in layout.links}
+    return links | {f"process {part.name}" for part in layout.parts if not part.ours}
+
+
+def replicas_of(stack: Stack) -> tuple[str, ...]:
+    """The replicas of the lending service."""
+    return layout_of(stack).candidates("replicas")
+
+
+def lacking(
+    plan: Plan, stack: Stack | None, host: str | None, target: Target | None = None
+) -> list[str]:
+    """What this target lacks for the faults of a plan."""
+    layout = layout_for(plan.settings, stack, host, target)
+    return [text for fault in plan.faults if (text := missing_for(fault, layout))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from harness.plan.fault_specs import Partition
 
 from harness.core.errors import UsageError
 from harness.core.money import YUAN, Currency, whole_minor
+from harness.faults import Partition
 from harness.history.events import Step
 from harness.plan.lender_profile import LenderProfile
 from harness.plan.plan import Scenario, Settings, expand
 from harness.plan.population import AccountClass
 from harness.plan.target_parts import Link, Program
-from harness.run.safety.feasible import lacking
 from harness.target.contract import Contract
 from harness.target.declared import absent, declared
 from harness.target.interface import Target
 from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
-from tests.builders import plan_of
+from tests.builders import LOCAL, lacking, plan_of
 
 
 class Bare(Target):
@@ -36,7 +35,7 @@ def test_a_target_needs_an_address_and_a_borrow_alone() -> None:
     """What it lacks is said, and left out of every journey."""
     target = Bare()
     settings = Settings(population="mixed", log_in_share=1.0)
-    plan = expand("test", "", Scenario(), settings, lender=target.profile)
+    plan = expand("test", "", Scenario(), settings, lender=target.profile, layout=LOCAL)
 
     assert [target.offers(step) for step in Step] == [False, False, True]
     assert not any(a.logs_in or a.reads_credit_line for a in plan.arrivals)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ from harness.stack.state import StackLink
 from harness.target.health import ask
 from harness.target.transport import Transport
 from harness.verdict.judge import judge
-from tests.builders import attempt, facts, failed, operation, plan_of
+from tests.builders import attempt, facts, failed, operation, plan_of, stack_in
 from tests.judge.helpers import codes
 
 LACKS = {
@@ -71,8 +70,8 @@ def test_a_call_of_ours_says_what_to_do(lacking: str) -> None:
 
 def test_a_question_that_could_not_be_asked_proves_no_fault(lacking: str, tmp_path: Path) -> None:
     """No answer came, and it is not the link that kept it back."""
-    stack: Any = SimpleNamespace(database_url=None, wires={}, questions=None, state_dir=tmp_path)
-    probe = LinkProbe(StackLink("edge", "127.0.0.1:9", "127.0.0.1:9"), stack)
+    link = StackLink("edge", "127.0.0.1:9", "127.0.0.1:9")
+    probe = LinkProbe(link, stack_in(tmp_path))
 
     with pytest.raises(HarnessError, match="our own machine") as caught:
         probe.is_cut()

@@ -33,7 +33,7 @@ from harness.target.read_ledger import read_ledger
 from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
 from harness.target.transport import Transport
 from tests.audit import hurry
-from tests.builders import plan_of, rows
+from tests.builders import LOCAL, plan_of, rows
 
 Deal = dict[str, Any]
 
@@ -231,7 +231,7 @@ def planned(target: Target) -> Plan:
     settings = Settings(
         rate=2, warm_up_s=1.0, ledger_settle_s=0.2, population="mixed", log_in_share=0.5
     )
-    return expand("test", "It holds.", Scenario(), settings, lender=target.profile)
+    return expand("test", "It holds.", Scenario(), settings, lender=target.profile, layout=LOCAL)
 
 
 def test_a_foreign_lender_is_set_up_loaded_and_read(

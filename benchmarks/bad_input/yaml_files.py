@@ -73,7 +73,8 @@ _BESIDE = (
 )
 _STEPS = (
     *("x", "[]", "null", "[5]", "[{}]", "[[a]]", "{a: 1}", "[{name: a}]", "[{scenario: baseline}]"),
-    *("[{name: a, scenario: nope}]", "[{name: a, scenario: [a]}]", "[{name: '', scenario: watch}]"),
+    *("[{name: a, scenario: nope}]", "[{name: a, scenario: [a]}]"),
+    "[{name: '', scenario: observe}]",
     *("[{name: a, scenario: ../../../etc/passwd}]", "[{name: 5, scenario: baseline}]"),
     "[{name: a, scenario: baseline}, {name: a, scenario: baseline}]",
     "[{name: a, scenario: baseline, at: 0m, for: 5m}, {name: b, scenario: baseline, at: 1m}]",

@@ -14,7 +14,7 @@ from harness.core.user_module import UserReference, imported, reference_to
 from harness.faults.base import Injector
 from harness.plan.fault import FaultSpec, PlannedFault
 from harness.plan.fault_registry import add_spec, spec_from, spec_of
-from harness.plan.layout import Need, StackLayout, Thing
+from harness.plan.layout import TO_DATABASE, Need, StackLayout, Thing
 from harness.plan.plan import Plan
 from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
@@ -117,11 +117,14 @@ _DONE = {"kill": "killed", "pause": "frozen", "restart": "restarted"}
 def remedy(need: Need, layout: StackLayout) -> str:
     """What would be valid instead."""
     link = layout.link(need.name) if need.what in (Thing.LINK, Thing.PACKETS) else None
+    if need.ability == TO_DATABASE and link is not None and not link.is_wire:
+        there = [each.name for each in layout.links if layout.leads_to_database(each.name)]
+        return f"{need.name} leads elsewhere" + (f": use {' or '.join(there)}" if there else "")
     if need.what is Thing.LINK and link is not None:
         return "in network namespaces there is no proxy on it: leave out --namespaces"
     if need.what is Thing.TABLE and layout.database:
         return f"there are {', '.join(layout.tables)}"
-    there: list[str] = []
+    there = []
     if need.what is Thing.PROCESS:
         able = [p.name for p in layout.parts if not need.ability or need.ability in p.abilities]
         there = sorted({f"process {name}" for name in (*able, *layout.roles)})

@@ -6,8 +6,6 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
-
 from harness.core.errors import UsageError
 from harness.core.numbers import INTEGER_MAX
 
@@ -88,6 +86,9 @@ def _huge(made: Any) -> Iterator[str]:
 
 def _type_problems(made: Any) -> Iterator[str]:
     """Every field whose value is of another type than it has to be."""
+    # Imported late: a pytest without our options has this module, and is not made slower.
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+
     hints = get_type_hints(type(made), include_extras=True)
     for field in fields(made):
         hint, value = hints.get(field.name), getattr(made, field.name)

@@ -7,9 +7,11 @@ of them (`harness.stack.bring_up.attach`). Neither side imports the other.
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from harness.core.user_module import UserReference, reference_to
 
 EDGE_LINK = "edge"
 """The link in front of the service itself."""
@@ -92,8 +94,19 @@ class TargetParts:
 
     health: str | None = None
     links: Mapping[str, Link] = field(default_factory=dict)
-    processes: Mapping[str, Program | PidFile] = field(default_factory=dict)
+    processes: Mapping[str, Program | PidFile | type] = field(default_factory=dict)
     database: str | None = field(default=None, repr=False)
+
+    @property
+    def own_parts(self) -> dict[str, UserReference]:
+        """The processes that a class of the user's starts (`harness.stack.parts.part`)."""
+        own = {name: kind for name, kind in self.processes.items() if isinstance(kind, type)}
+        found = {name: (reference_to(kind), kind.__name__) for name, kind in own.items()}
+        return {
+            name: replace(reference, name=called)
+            for name, (reference, called) in found.items()
+            if reference is not None
+        }
 
     @property
     def programs(self) -> dict[str, Program]:

@@ -53,6 +53,8 @@ _TARGET = re.compile(r"\btarget\s*=\s*[\"'][^\"']*(?::|\.py)")
 ALONE_SCENARIO = Path(harness.__file__).parent / "apps" / "locust" / "given_faults.py"
 """The scenario of faults that are given without one."""
 NAME_LETTERS_MAX = 255
+_RENAMED = {"watch": "observe"}
+"""Scenarios that had another name before."""
 ASK_SECONDS_MAX = 120.0
 """For a scenario file to be loaded and a plan to be made of it."""
 
@@ -86,6 +88,8 @@ def find_scenario(name: str) -> Path:
                 _require_name(path)
                 return with_class(path, class_name)
     names = known_scenarios()
+    if (now := _RENAMED.get(Path(name).stem)) in names:
+        raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}: it is now called {now}")
     near = get_close_matches(Path(file).stem.lower()[:NAME_LETTERS_MAX], names, n=1)
     guess = f": did you mean {near[0]}? There are: " if near else "; there are: "
     known = ", ".join(names) or "none in ./scenarios"

@@ -125,6 +125,7 @@ def _attached(
         admin_token=token,
         database_url=None if parts is None else parts.database,
         programs={name: program.started(listens_at) for name, program in programs.items()},
+        own_parts={} if parts is None else parts.own_parts,
     )
     return LaunchSpec(stack=stack, toxiproxy=toxiproxy, api_port=api_port)
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+from harness.core.user_module import UserReference, class_in, imported
 from harness.plan.layout import LayoutLink, LayoutPart, StackLayout
 from harness.plan.target_parts import ProgramSpec, TargetParts
 from harness.stack.parts.bureau import Bureau
@@ -17,6 +19,7 @@ from harness.stack.state import EDGE, HEALTH_PATH, Stack, StackLink, StackSettin
 LOCAL_PARTS: tuple[StackPart, ...] = (Toxiproxy(), PostgresServer(), LendingService(), Bureau())
 """What the local stack runs, in the order of its start."""
 ATTACHED_PARTS: tuple[StackPart, ...] = (Toxiproxy(),)
+_PART = "part of the stack"
 _DATABASE = "the target's database"
 """The group behind the links that lead there; no process of ours."""
 
@@ -25,8 +28,21 @@ def parts_of(stack: Stack) -> tuple[StackPart, ...]:
     """What a stack runs, in the order of its start."""
     if stack.settings is not None:
         return LOCAL_PARTS
-    programs = (TargetProgram(name, spec) for name, spec in stack.programs.items())
-    return (*ATTACHED_PARTS, *programs)
+    return _parts_of_target(stack.programs, stack.own_parts)
+
+
+def _parts_of_target(
+    programs: Mapping[str, ProgramSpec], own: Mapping[str, UserReference]
+) -> tuple[StackPart, ...]:
+    """UsageError where the module of one of the user's own parts cannot be imported."""
+    started = (TargetProgram(name, spec) for name, spec in programs.items())
+    theirs = (_own_part(reference) for reference in own.values())
+    return (*ATTACHED_PARTS, *started, *theirs)
+
+
+def _own_part(reference: UserReference) -> StackPart:
+    base: Any = StackPart
+    return cast("StackPart", class_in(imported(reference, _PART), reference, base, _PART)())
 
 
 def local_layout(settings: StackSettings | None = None) -> StackLayout:
@@ -52,7 +68,7 @@ def attached_layout(address: str, parts: TargetParts | None = None) -> StackLayo
     return _attached(
         made,
         None if parts is None else parts.questions,
-        (*ATTACHED_PARTS, *(TargetProgram(name, spec) for name, spec in programs.items())),
+        _parts_of_target(programs, {} if parts is None else parts.own_parts),
         (parts.database_address or "") if parts is not None else "",
     )
 
@@ -94,7 +110,7 @@ def _attached(
 ) -> StackLayout:
     """``database`` is where the target's own database is, around every link; empty for none."""
     asked = {EDGE: HEALTH_PATH} if questions is None else questions
-    at = {part.listens: part.group for part in parts if isinstance(part, TargetProgram)}
+    at = {part.listens: part.group for part in parts if part.listens}
     found = []
     for name, link in links.items():
         is_database = bool(database) and link.upstream == database

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
+from harness.core.user_module import UserReference
 from harness.plan.planted_defects import wrong_defects
 from harness.plan.target_parts import ProgramSpec
 from harness.stack import register
@@ -100,8 +101,9 @@ class Stack:
     a replica to the log the service writes. ``wires`` are those of a stack in namespaces, by the
     name of the link that each stands for. ``questions`` are what may be asked through each link of
     a target that does not speak our contract, as `harness.plan.target_parts.Link.asks` says; None
-    for one that does. ``programs`` are the processes of such a target that we run. ``key`` is what
-    the register knows the state file by.
+    for one that does. ``programs`` are the processes of such a target that we run, and
+    ``own_parts`` those of which a class of the user's knows how they run. ``key`` is what the
+    register knows the state file by.
     """
 
     kind: Literal["local", "attached"]
@@ -113,6 +115,7 @@ class Stack:
     wires: Mapping[str, Wire] = field(default_factory=dict)
     questions: Mapping[str, str] | None = None
     programs: Mapping[str, ProgramSpec] = field(default_factory=dict, repr=False)
+    own_parts: Mapping[str, UserReference] = field(default_factory=dict)
     toxiproxy_api: str
     service_url: str
     edge_url: str

@@ -97,7 +97,8 @@ def require_proxy_for(
         wanted = {name: link.upstream for name, link in parts.links.items()}
         upstreams = {link.name: link.upstream for link in running.links.values()}
         upstreams.pop(EDGE, None)
-        alike = upstreams == wanted and running.programs.keys() == parts.programs.keys()
+        runs = {*running.programs, *running.own_parts}
+        alike = upstreams == wanted and runs == {*parts.programs, *parts.own_parts}
         what = what if alike else f"{what}, with other links or processes,"
         same = same if alike else ("", "", "")
     if same != ("attached", service_url, token):
@@ -110,7 +111,7 @@ def require_answer(service_url: str, parts: TargetParts | None = None) -> None:
     Without ``parts`` it speaks our contract. One that declares no health path is only connected to,
     and one whose processes the harness starts is not there yet.
     """
-    if parts is not None and parts.programs:
+    if parts is not None and (parts.programs or parts.own_parts):
         return
     path = HEALTH_PATH if parts is None else parts.health
     if path is None:

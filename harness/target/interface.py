@@ -84,7 +84,7 @@ class Target:
     """The ground truths that `accounts` tells it, of `harness.plan.population.AccountClass`."""
     links: ClassVar[Mapping[str, Link]] = {}
     """What stands behind each further link, by the link's name; ``edge`` is always there."""
-    processes: ClassVar[Mapping[str, Program | PidFile]] = {}
+    processes: ClassVar[Mapping[str, Program | PidFile | type]] = {}
     database: str | None = None
     """Its PostgreSQL, around every link, as a role that may see all sessions."""
     replayed: Header = Header("Idempotency-Replayed", "true")

@@ -313,7 +313,7 @@ def test_the_document_of_a_dry_run_is_the_plan(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("scenario", "step", "watches"),
-    [("watch", None, True), ("baseline", '{"watches": "yes"}', True)],
+    [("observe", None, True), ("baseline", '{"watches": "yes"}', True)],
 )
 def test_the_plan_says_whether_it_waits_for_somebody_else(
     tmp_path: Path, scenario: str, step: str | None, watches: bool

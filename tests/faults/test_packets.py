@@ -12,7 +12,7 @@ from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackLink, StackSettings
 from harness.stack.namespaces import Wire
-from tests.builders import planned_fault
+from tests.builders import offered_by, planned_fault
 
 WIRE = Wire(device="lc0123", block="198.18.7.32", port=5432)
 EDGE = StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")
@@ -46,11 +46,11 @@ def planned(spec: FaultSpec) -> PlannedFault:
 
 def test_a_stack_in_namespaces_offers_packets_and_no_proxy() -> None:
     """The service does not go through a proxy there, so a fault of one would do nothing."""
-    offered = a_stack(namespaces=True).capabilities
+    offered = offered_by(a_stack(namespaces=True))
 
-    assert "packets:database" in offered
-    assert "link:database" not in offered
-    assert not any(c.startswith("packets:") for c in a_stack().capabilities)
+    assert "packets database" in offered
+    assert "link database" not in offered
+    assert not any(each.startswith("packets") for each in offered_by(a_stack()))
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_a_stack_in_namespaces_offers_packets_and_no_proxy() -> None:
     [
         (a_stack(), PacketDrop("database"), "start the stack with --namespaces"),
         (a_stack("attached"), PacketDrop("database"), "without --host"),
-        (a_stack(namespaces=True), PacketDrop("edge"), "this stack has: database"),
-        (a_stack(namespaces=True), Partition("database"), "without --namespaces, or use PacketDr"),
+        (a_stack(namespaces=True), PacketDrop("edge"), "it has packets on the link database"),
+        (a_stack(namespaces=True), Partition("database"), "leave out --namespaces"),
     ],
 )
 def test_what_would_do_is_named(stack: Stack, spec: FaultSpec, says: str) -> None:

@@ -371,7 +371,7 @@ def test_a_fault_that_begins_late_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     """As when its process was stopped at the time: what is left of it is less than planned."""
     monkeypatch.setattr(walk_module, "injector_for", lambda *_: Breakable())
     place: Any = Place(tmp_path)
-    facts = []
+    facts: list[FaultFact] = []
     for late_ns in (0, 1_500_000_000):
         planned = replace(PLANNED, heal_s=2.0)
         walked = FaultTimeline(place, (planned,), lambda _: None, lambda *_: None)
@@ -393,9 +393,8 @@ def test_what_is_open_in_the_database_before_a_run_is_told(
     monkeypatch.setattr(timeline_module, "leftovers", lambda _: found)
     told: list[str] = []
     place: Any = Place(tmp_path)
-    remarks = FaultTimeline(place, (), lambda _: None, lambda *_: None).check(told.append)
+    (remark,) = FaultTimeline(place, (), lambda _: None, lambda *_: None).check(told.append)
 
-    assert list(remarks) == told
-    (remark,) = remarks
+    assert told == [remark]
     assert remark.startswith("in the database before the load: ")
     assert remark.endswith(f"transactions left open by idle sessions: {open_one}")

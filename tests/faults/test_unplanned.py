@@ -7,8 +7,15 @@ from pathlib import Path
 from harness.faults import Kill
 from harness.faults.unplanned import foreign_orders, unplanned_ends
 from harness.history.events import FaultFact
+from harness.plan.fault import PlannedFault
 from harness.stack.supervisor import EVENT_LOG
+from tests.builders import planned_fault
 from tests.stack.test_state import a_stack
+
+
+def killing(*targets: str) -> list[PlannedFault]:
+    """Faults that kill these."""
+    return [planned_fault(f"{number}-kill", Kill(t), 0, 1) for number, t in enumerate(targets, 1)]
 
 
 def test_only_what_nobody_planned_is_told(tmp_path: Path) -> None:
@@ -26,8 +33,8 @@ def test_only_what_nobody_planned_is_told(tmp_path: Path) -> None:
     log = "\n".join(json.dumps(row) for row in rows) + '\n{"at_ns": 16, "ev'
     (stack.log_dir / EVENT_LOG).write_text(log)
 
-    one = unplanned_ends(stack, [Kill("replica-1")], 10)
-    none = unplanned_ends(stack, [Kill("replicas"), Kill("postgres")], 10)
+    one = unplanned_ends(stack, killing("replica-1"), 10)
+    none = unplanned_ends(stack, killing("replicas", "postgres"), 10)
 
     assert [text.partition(";")[0] for text in one] == [
         "postgres ended during the run (exit code 1) and was started again",
@@ -70,9 +77,9 @@ def test_what_somebody_had_the_supervisor_do_is_not_the_targets(tmp_path: Path) 
         None,
     )
     assert (stopped.process, frozen.process) == ("postgres", "replica-1")
-    assert unplanned_ends(stack, [Kill("replicas")], 5 * second, found) == ()
+    assert unplanned_ends(stack, killing("replicas"), 5 * second, found) == ()
     in_words = [replace(change, process="") for change in found]
-    assert len(unplanned_ends(stack, [Kill("replicas")], 5 * second, in_words)) == 1
+    assert len(unplanned_ends(stack, killing("replicas"), 5 * second, in_words)) == 1
 
 
 def test_a_stack_without_a_log_has_nothing_to_tell(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ title: A plug
 hypothesis: The alarm goes off.
 abort_word: halt
 steps:
-  - {name: plug, scenario: watch, hand_pulled: Zhao stops a replica., expect: An alarm.}
+  - {name: plug, scenario: observe, hand_pulled: Zhao stops a replica., expect: An alarm.}
 """
 WATCHING = Objectives(impaired_episodes_max=2, lost_service_seconds_max=60)
 
@@ -115,7 +115,7 @@ def test_the_exit_code_of_a_day_knows_it_too(
     zero_ns = time.time_ns()
     state = status(planned, clock=Clock(ZERO_NS, ZERO_NS, zero_ns))
     known = facts(planned, operations(planned, lambda at_s: bad(at_s - 9)), status=state)
-    step = GameDayStep(name="plug", scenario="watch", manual_fault="Zhao stops a replica.")
+    step = GameDayStep(name="plug", scenario="observe", manual_fault="Zhao stops a replica.")
     plan = GameDayPlan(
         title="A plug", abort_word="halt", hypothesis="h", steps=(step,), source=PLAN
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.stack import Stack, StackClient, StackSettings, down, up
+from tests.builders import replicas_of
 from tests.live.conftest import BRIEF, SHORT, Runner
 from tests.live.test_scenarios import (
     assert_agrees_with_service_and_database,
@@ -63,7 +64,7 @@ def stop_and_continue(
         while process.poll() is None and not list(runner.runs_dir.glob("*-*/events-*.jsonl")):
             time.sleep(0.05)
         time.sleep(8.0)  # into the observation: lead, warm-up and baseline are over
-        replicas = [p.pid for p in StackClient(stack).status() if p.name in stack.replicas]
+        replicas = [p.pid for p in StackClient(stack).status() if p.name in replicas_of(stack)]
         for action in (signal.SIGSTOP, signal.SIGCONT):
             for pid in replicas:
                 os.kill(pid or 0, action)

@@ -10,7 +10,7 @@ from harness.faults import Freeze, Kill, Partition
 from harness.faults.registry import injector_for
 from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
-from tests.builders import planned_fault
+from tests.builders import offered_by, planned_fault
 from tests.live.conftest import BRIEF, RATE, Run, Runner, judged, service_lines
 from tests.live.defects import failures
 
@@ -23,7 +23,7 @@ DEFECT = "bureau_fail_open"
 
 def test_it_is_a_process_with_a_link(stack: Stack) -> None:
     """Supervised, listed and reached through its own link, by its own name."""
-    assert {"link:bureau", "process:bureau"} <= stack.capabilities
+    assert {"link bureau", "process bureau"} <= offered_by(stack)
     assert [one.alive for one in StackClient(stack).status() if one.name == "bureau"] == [True]
     link = stack.links["bureau"]
     for address in (link.listen, link.upstream):

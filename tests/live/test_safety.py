@@ -19,7 +19,7 @@ import requests
 
 from harness.core.ports import choose_ports
 from harness.stack import Stack, StackSettings, down, load_state, up
-from tests.builders import rows
+from tests.builders import replicas_of, rows
 from tests.live.conftest import ROOT, RUN_SECONDS_MAX, Run, Runner
 from tests.live.telling_conductor import TOLD
 from tests.live.test_commands import lendchaos
@@ -295,7 +295,7 @@ def stack_secrets(stack: Stack) -> set[str]:
     found = {stack.admin_token}
     running = load_state(stack.state_dir)  # another test may have had replicas restarted
     assert running is not None
-    for name in running.replicas:
+    for name in replicas_of(running):
         environment = Path(f"/proc/{running.processes[name].pid}/environ").read_bytes().decode()
         found |= set(re.findall(r"://\w+:([^@]+)@", environment))
         found |= set(re.findall(r"LENDING_\w*TOKEN=([^\0]+)", environment))

@@ -20,6 +20,7 @@ from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import ProcessRef, identify, is_alive
 from harness.stack import Stack, StackClient, StackSettings, attach, down, load_state, up
 from harness.stack.doctor import diagnose
+from tests.builders import offered_by, replicas_of
 
 pytestmark = pytest.mark.live
 
@@ -67,14 +68,13 @@ def test_it_serves_through_its_links(stack: Stack) -> None:
     proxies = get(f"{stack.toxiproxy_api}/proxies")
     assert proxies is not None
     assert proxies.field("database")["listen"] == stack.links["database"].listen
-    assert stack.capabilities >= {"link:edge", "link:database", "database"}
-    assert stack.capabilities >= {f"process:{name}" for name in ("replicas", *stack.replicas)}
+    assert offered_by(stack) >= {"link edge", "link database", "process postgres"}
 
 
 def test_both_replicas_answer(stack: Stack) -> None:
     """Fresh connections reach each of them, and all say whose they are."""
     answers = [get(f"{stack.service_url}/healthz") for _ in range(60)]
-    assert {answer.field("instance") for answer in answers if answer} == set(stack.replicas)
+    assert {answer.field("instance") for answer in answers if answer} == set(replicas_of(stack))
     assert {answer.field("stack_id") for answer in answers if answer} == {stack.stack_id}
 
 
@@ -126,10 +126,10 @@ def test_killed_replicas_come_back_by_themselves(stack: Stack) -> None:
     client = StackClient(stack)
     before = {process.name: process.restarts for process in client.status()}
     killed_ns = time.monotonic_ns()
-    assert set(client.kill("replicas", 0.2)) == set(stack.replicas)
+    assert set(client.kill("replicas", 0.2)) == set(replicas_of(stack))
     client.wait_ready("replicas", 15)
     after = {process.name: process for process in client.status()}
-    for name in stack.replicas:
+    for name in replicas_of(stack):
         assert after[name].restarts == before[name] + 1
         assert after[name].last_exit == -signal.SIGKILL
         assert after[name].ordered_ns - killed_ns >= 200_000_000
@@ -221,7 +221,7 @@ def test_a_running_service_is_attached(
     """Only an edge link is put in front; the service stays when it is taken away."""
     monkeypatch.setenv("LENDING_ADMIN_TOKEN", stack.admin_token)
     attached = attach(stack.service_url, attached_dir)
-    assert (attached.kind, attached.capabilities) == ("attached", {"link:edge"})
+    assert (attached.kind, offered_by(attached)) == ("attached", {"link edge"})
     assert list(attached.processes) == ["toxiproxy"]
     assert serves(attached)
     # Side by side, each has a control interface of its own, with its own links only.

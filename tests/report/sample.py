@@ -24,7 +24,7 @@ from harness.history.run_facts import Trouble
 from harness.plan.decline import Decline
 from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
 from harness.plan.plan import Objectives, Plan, Scenario, Settings, expand
-from harness.verdict.figures import Borrow, Declined, Load, LogIn, Phase, Window
+from harness.verdict.figures import Borrow, Declined, LogIn, Phase, SentLoad, Window
 from harness.verdict.types import (
     Crossing,
     Episode,
@@ -173,7 +173,7 @@ def _verdict(plan: Plan, facts: Facts, **changes: object) -> Verdict:
         exit_code=0,
         sentence=f"None of {borrow.operations:,} borrow requests failed, no loan was lost, none"
         " was lent twice.",
-        load=Load(plan.settings.rate, 49.97, len(plan.arrivals), 100, 0, 0, 3.4, 2.0),
+        load=SentLoad(plan.settings.rate, 49.97, len(plan.arrivals), 100, 0, 0, 3.4, 2.0),
         borrow=borrow,
         log_in=LogIn(421, borrow.blocked, 0, min(borrow.blocked, 61)),
         phases=[Phase(p.name, p.start_s, p.end_s) for p in plan.phases],
@@ -354,7 +354,7 @@ def never_began() -> Run:
         verdict=Judgement.INCONCLUSIVE,
         exit_code=130,
         sentence="The run was interrupted before it measured anything.",
-        load=Load(50, None, 0, 0, 0, 0, None, 2.0),
+        load=SentLoad(50, None, 0, 0, 0, 0, None, 2.0),
         borrow=borrow,
         log_in=LogIn(0, 0, 0, 0),
         phases=[],

@@ -90,11 +90,14 @@ def refusal(*faults: FaultSpec) -> str:
         (CommitLost(), ""),
         (BlockingMigration("risk_flag"), ""),
         (Kill("replicas"), ""),
-        (Kill("replica-3"), "it has process postgres, process replica-1, process replica-2, "),
+        (Kill("replica-3"), "it has process bureau, process postgres, process primary, process re"),
         (CommitLost("mirror"), "mirror leads elsewhere: use database"),
         (CommitLost("nope"), "needs link nope, which this target lacks; it has link database, "),
         (PacketDrop("database"), "start the stack with --namespaces (`lendchaos down` first"),
-        (BlockingMigration("Loan"), "'Loan' is none; there are account, "),
+        (
+            BlockingMigration("Loan"),
+            "needs table Loan, which this target lacks; there are account,",
+        ),
     ],
     ids=str,
 )

@@ -17,7 +17,7 @@ from harness.plan.stop_conditions import (
     StopConditions,
     in_words,
 )
-from tests.builders import LOCAL, over
+from tests.builders import LOCAL
 
 CUT = Partition("database")
 ALL_OFF = dict.fromkeys(STOP_KINDS, "off")
@@ -95,8 +95,8 @@ def test_off_wins_over_what_is_weaker() -> None:
 def test_failures_are_accepted_where_faults_are_noticed() -> None:
     """Overlapping windows are one; a fault that nobody should notice accepts nothing."""
     faults = [
-        over(0.0, 0.2, Partition("database")),
-        over(0.4, 1.0, Kill("replicas")),
+        Partition("database", lasts=1),
+        Kill("replicas", at=2, lasts=3),
         Partition("edge", expects_impact=False),
     ]
     plan = expand("it", "", Scenario(faults=list(faults)), Settings(recovery_s=30), layout=LOCAL)
@@ -119,9 +119,8 @@ def test_failures_are_accepted_where_faults_are_noticed() -> None:
 )
 def test_what_cannot_be_is_refused(name: str, value: Any, words: str) -> None:
     """Before anything is started, with what would be valid."""
-    stop = StopConditions(**{name: value})
     with pytest.raises(UsageError) as caught:
-        stop_of(Scenario(stop=stop))
+        StopConditions(**{name: value})
 
     assert words in str(caught.value)
 

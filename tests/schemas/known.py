@@ -9,7 +9,13 @@ from harness.history.fault_facts import EndedBy
 from harness.plan.fault_registry import specs
 from harness.plan.objectives import KINDS, MEANINGS, bounds
 from harness.plan.population import POPULATIONS
-from harness.plan.scenario import DAY_SECONDS, LEDGER_SETTLE_SECONDS_MAX, RATE_MAX, SEED_MAX
+from harness.plan.scenario import (
+    DAY_SECONDS,
+    LEDGER_SETTLE_SECONDS_MAX,
+    RATE_MAX,
+    SEED_MAX,
+    TERM_DAYS_MAX,
+)
 from harness.plan.stop_conditions import STOP_KINDS, STOP_MEANINGS, most
 from harness.report.compare.compared_figures import FIGURES
 from harness.verdict.catalogue import FINDINGS, MONEY
@@ -100,6 +106,7 @@ MORE: dict[str, dict[str, Any]] = {
     **{f"Objectives.{name}": _objective(name) for name in KINDS},
     **{f"StopConditions.{name}": _stop(name) for name in STOP_KINDS},
     **{f"Settings.{name}_s": _PHASE for name in ("warm_up", "baseline", "fault", "recovery")},
+    "Plan.term_days": {"minimum": 1, "maximum": TERM_DAYS_MAX, "unit": "days"},
     "Settings.rate": {"minimum": 1, "maximum": RATE_MAX, "unit": "arrivals a second"},
     "Settings.request_timeout_s": {"minimum": 0.1, "maximum": 60, **_SECONDS},
     "Settings.ledger_settle_s": {"minimum": 0, "maximum": LEDGER_SETTLE_SECONDS_MAX, **_SECONDS},

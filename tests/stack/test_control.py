@@ -20,6 +20,7 @@ from harness.stack.supervisor_messages import (
     ProcessStatus,
     StackRequest,
 )
+from tests.builders import stack_in
 
 
 class Child:
@@ -58,7 +59,7 @@ class Child:
 def beside(folder: Path, call: Callable[[StackClient], Any]) -> tuple[Any, Child]:
     """What a call comes to, in a thread beside the socket; and the one process there is."""
     child = Child("bureau")
-    stack: Any = SimpleNamespace(socket_path=socket_path_for(folder), replicas=())
+    stack = stack_in(folder, socket_path=socket_path_for(folder))
     children: Any = {"bureau": child}
 
     async def ready(_name: str, _seconds: float) -> int:

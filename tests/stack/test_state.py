@@ -32,6 +32,7 @@ from harness.stack.state import (
 )
 from harness.stack.supervisor_messages import ANSWERS, ProcessList, StackRequest
 from harness.stack.usable import own_link
+from tests.builders import offered_by, replicas_of
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +108,7 @@ def test_no_file_is_no_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "[]", "7", '{"schema_version": 1}', '{"kind": "local"}', "\x00\xff"),
+        *("", "{", "[]", "7", '{"schema_version": 2}', '{"kind": "local"}', "\x00\xff"),
         *("[" * 100_000, '{"schema_version":' * 50_000, "9" * 5_000, '{"stack_id": "0123"}'),
     ],
     ids=lambda text: text[:20],
@@ -124,7 +125,7 @@ def test_another_version_is_told(tmp_path: Path) -> None:
     """The fields of another schema are not judged."""
     save_state(a_stack(tmp_path))
     (tmp_path / STATE_FILE).write_text('{"schema_version": 99}')
-    with pytest.raises(HarnessError, match="schema version 99, this program reads 1"):
+    with pytest.raises(HarnessError, match="schema version 99, this program reads 2"):
         load_state(tmp_path)
 
 
@@ -342,15 +343,16 @@ def test_the_default_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert default_state_dir() == tmp_path / ".lendchaos"
 
 
-def test_capabilities_say_what_can_be_disturbed(tmp_path: Path) -> None:
+def test_a_layout_says_what_can_be_disturbed(tmp_path: Path) -> None:
     """An attached target has links only."""
     local = a_stack(tmp_path)
-    processes = {f"process:{name}" for name in ("replicas", *local.replicas, "postgres")}
-    assert local.capabilities == {"link:edge", "database"} | processes
-    assert local.replicas == ("replica-1", "replica-2", "replica-3")
+    replicas = ("replica-1", "replica-2", "replica-3")
+    processes = {f"process {name}" for name in (*replicas, "postgres", "bureau")}
+    assert offered_by(local) == {"link edge"} | processes
+    assert replicas_of(local) == replicas
     attached = replace(local, kind="attached", settings=None, database_url=None)
-    assert attached.capabilities == {"link:edge"}
-    assert attached.replicas == ()
+    assert offered_by(attached) == {"link edge"}
+    assert replicas_of(attached) == ()
 
 
 def test_a_port_that_is_not_asked_for_may_be_any() -> None:

@@ -47,7 +47,9 @@ def _everything(layout: StackLayout) -> dict[Need, str]:
     """Every part of a target, and where it is; empty where that is not known yet."""
     kinds = {False: Thing.LINK, True: Thing.PACKETS}
     found = {Need(kinds[link.is_wire], link.name): link.where for link in layout.links}
-    found |= {Need(Thing.PROCESS, part.name): part.address for part in layout.parts}
+    found |= {
+        Need(Thing.PROCESS, part.name): part.address for part in layout.parts if not part.ours
+    }
     if layout.database:
         found[Need(Thing.DATABASE)] = layout.database_at
     return found

@@ -83,9 +83,14 @@ class StackPart(ABC):
         """The names of its processes."""
         return (self.group,)
 
+    @property
+    def listens(self) -> str:
+        """``host:port`` at which it listens, where that is known before it is started."""
+        return ""
+
     def address(self, stack: Stack) -> str:
         """``host:port`` at which the harness reaches it, around the link; empty for none."""
-        return (stack.beyond(self.link) or "") if self.link else ""
+        return (stack.beyond(self.link) or "") if self.link else self.listens
 
     @abstractmethod
     async def start(self, yard: Yard) -> None:

@@ -8,7 +8,6 @@ from harness.core.processes import bound_to_parent, clean_environment, family, l
 from harness.plan.target_parts import ProgramSpec
 from harness.stack.addresses import split_address
 from harness.stack.parts.part import Killable, Pausable, Restartable, StackPart, Yard
-from harness.stack.state import Stack
 from harness.stack.supervised_process import Child
 
 START_SECONDS_MAX = 110.0
@@ -27,11 +26,6 @@ class TargetProgram(StackPart, Killable, Restartable, Pausable):
     @property
     def listens(self) -> str:
         """``host:port`` at which it listens."""
-        return self._spec.listens
-
-    def address(self, stack: Stack) -> str:
-        """Where it listens."""
-        del stack
         return self._spec.listens
 
     async def start(self, yard: Yard) -> None:
