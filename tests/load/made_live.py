@@ -17,11 +17,11 @@ from harness.apps.locust.page_access import Door
 from harness.apps.locust.progress import Progress
 from harness.faults import Partition
 from harness.plan.plan import Scenario, Settings, expand
-from tests.builders import LOCAL, over
+from tests.builders import LOCAL
 
 NOW_S = 8.0
 SETTINGS = Settings(rate=50, warm_up_s=1, baseline_s=5, fault_s=8, recovery_s=6)
-FAULTS = [Partition("database"), over(0.75, 1.0, Partition("edge"))]
+FAULTS = [Partition("database", lasts=8), Partition("edge", at=6, lasts=2)]
 
 
 def made_live(now_s: float = NOW_S) -> Live:

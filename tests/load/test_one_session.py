@@ -13,6 +13,7 @@ from harness.history.events import Outcome, Step
 from harness.history.run_directory import RunDirectory
 from harness.load.journey import Journey, Journeys
 from harness.load.sessions import Account, BorrowerSession, LogInOutcome
+from harness.plan.plan import Load as StatedLoad
 from harness.plan.plan import Scenario, Settings, expand
 from harness.target.classification import Answer, Classification
 from harness.target.transport import Transport
@@ -229,7 +230,7 @@ class _Slow:
 def test_a_pair_of_journeys(tmp_path: Path, both_log_in: bool) -> None:
     """A planned log-in begins when it is due; any other is left to the one that is under way."""
     settings = Settings(log_in_share=0, population="good", rate=5)
-    plan = expand("a", "", Scenario(load=Load(credit_line_share=0)), settings, layout=LOCAL)
+    plan = expand("a", "", Scenario(load=StatedLoad(credit_line_share=0)), settings, layout=LOCAL)
     first, second = (replace(a, borrower=0) for a in plan.arrivals[:2])
     events = EventWriter(RunDirectory.create(tmp_path, plan), "load-0")
     steps = _Slow()

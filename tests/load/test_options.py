@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,14 +108,14 @@ def test_one_user_is_one_arrival_a_second(
     rate: str | None, users: int | None, expected: int
 ) -> None:
     """``-u`` and ``--rate`` are two words for one thing."""
-    assert rate_from(SimpleNamespace(rate=rate, num_users=users, set_elsewhere=())) == expected
+    assert rate_from(SimpleNamespace(rate=rate, num_users=users, set_elsewhere=()), 50) == expected
 
 
 @pytest.mark.parametrize(("rate", "users"), [("7", 8), ("fast", None), ("1.5", None)])
 def test_a_rate_that_cannot_be(rate: str, users: int | None) -> None:
     """A contradiction, or no whole number."""
     with pytest.raises(UsageError, match="rate"):
-        rate_from(SimpleNamespace(rate=rate, num_users=users, set_elsewhere=()))
+        rate_from(SimpleNamespace(rate=rate, num_users=users, set_elsewhere=()), 50)
 
 
 @pytest.mark.parametrize(("elsewhere", "expected"), [("num_users", 20), ("rate", 100)])
@@ -123,7 +124,7 @@ def test_the_command_line_counts_more_than_a_file(elsewhere: str, expected: int)
     set_there = [OptionElsewhere(elsewhere, (), "key", "locust.conf", "")]
     options = SimpleNamespace(rate="20", num_users=100, set_elsewhere=set_there)
 
-    assert rate_from(options) == expected
+    assert rate_from(options, 50) == expected
 
 
 @pytest.mark.parametrize(("run_time_s", "recovery_s"), [(18.0, 3.0), (60.0, 45.0)])
@@ -218,13 +219,13 @@ def test_faults_are_added_chosen_and_explored_by_option() -> None:
 
 def test_added_faults_follow_those_of_the_scenario() -> None:
     """Both kinds take part, and everything that cannot be read is told at once."""
-    given = SimpleNamespace(inject=["Kill()", 'Partition("edge")'])
-    found = composed(BROKEN, given)  # type: ignore[arg-type]
+    given = SimpleNamespace(inject=["Kill()", 'Partition("edge")'], fault_module=[])
+    found = composed(BROKEN, given, Path())  # type: ignore[arg-type]
 
     assert found.faults == (Partition("database"), Kill(), Partition("edge"))
-    wrong = SimpleNamespace(inject=["Kil()", "Partition(1)"])
+    wrong = SimpleNamespace(inject=["Kil()", "Partition(1)"], fault_module=[])
     with pytest.raises(UsageError) as caught:
-        composed(BROKEN, wrong)  # type: ignore[arg-type]
+        composed(BROKEN, wrong, Path())  # type: ignore[arg-type]
     assert "--inject 'Kil()'" in str(caught.value)
     assert "--inject Partition(1)" in str(caught.value)
 

@@ -66,9 +66,12 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "delay, too long": (["--defect=paid_twice_later=61"], "of 0 to 60 seconds"),
     "link": (["--inject=Partition('nope')"], "it has link bureau, link database, link edge"),
     "link, long": ([f"--inject=Refuse({LONG!r})"], "needs link xxx"),
-    "part": (["--inject=Kill('nope')"], "process bureau, process postgres, process replica-1"),
+    "part": (["--inject=Kill('nope')"], "process bureau, process postgres, process primary, "),
     "part that we have not": (["--inject=Freeze('replica-3')"], "process replica-3"),
-    "table": (["--inject=BlockingMigration('nope')"], "'nope' is none; there are account, "),
+    "table": (
+        ["--inject=BlockingMigration('nope')"],
+        "needs table nope, which this target lacks; there are",
+    ),
     "commits elsewhere": (["--inject=CommitLost('edge')"], "edge leads elsewhere: use database"),
     "packets": (["--inject=PacketDrop('database')"], "start the stack with --namespaces"),
     "no proxy": (
@@ -204,8 +207,11 @@ FILES: dict[str, tuple[str, str]] = {
     ),
     "link": (MINE.format("faults=[Partition('nope')]"), "needs link nope, which this target lacks"),
     "commits": (MINE.format("faults=[CommitLost('edge')]"), "edge leads elsewhere: use database"),
-    "table": (MINE.format("faults=[BlockingMigration('nope')]"), "'nope' is none; there are acc"),
-    "part": (MINE.format("faults=[Kill('nope')]"), "needs process nope, which this target lacks"),
+    "table": (
+        MINE.format("faults=[BlockingMigration('nope')]"),
+        "this target lacks; there are acc",
+    ),
+    "part": (MINE.format("faults=[Kill('nope')]"), "needs process nope that can be killed"),
 }
 VARIABLES: dict[str, tuple[dict[str, str], str]] = {
     "ports": ({"LENDCHAOS_PORTS": "x"}, "LENDCHAOS_PORTS is 'x': it must be LOWEST-HIGHEST"),
