@@ -57,7 +57,7 @@ def _unlike(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator
         elif name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            yield f"there is no {name}=; {hint}It takes {', '.join(known)}"
+            yield f"there is no {name}=; {hint}it takes {', '.join(known)}"
     if len(args) > len(by_place):
         takes = f"at most {len(by_place)} values without a name" if by_place else "names only"
         yield f"{shown(args[-1])} has no name: it takes {takes}, and {', '.join(known)}"

@@ -10,6 +10,7 @@ import pytest
 
 from harness.core.processes import identify
 from harness.stack import register
+from harness.stack.state import SCHEMA
 from tests.cli.conftest import Ended
 from tests.cli.processes import ROOT
 from tests.cli.processes import lendchaos as in_process
@@ -68,7 +69,7 @@ def _stack(root: Path, pid: int) -> dict[str, object]:
     return {
         "kind": "local",
         "stack_id": "0123",
-        "schema_version": 1,
+        "schema_version": SCHEMA,
         "ready": True,
         "state_dir": str(state_dir),
         "log_dir": str(state_dir / "logs"),

@@ -23,6 +23,7 @@ from harness.faults.foreign_sessions import remove_strangers, strangers
 from harness.faults.heal.healing import HealResult, heal_open
 from harness.faults.heal.proxy_restart import restart_proxy
 from harness.faults.probes import link_canaries
+from harness.faults.registry import load_all
 from harness.history.journal import HEAL_COMMAND, Journal
 from harness.history.journal_row import JournalRow
 from harness.stack.folder import default_state_dir
@@ -134,6 +135,7 @@ def heal(
     that is under way ends: everything healed, drained and judged as interrupted.
     """
     with exit_codes():
+        load_all()
         stacks, foreign = stacks_in(state_dir or default_state_dir(), load_state)
         if not stacks and not foreign and not json:
             show("no stack is up: there is nothing to heal")
