@@ -71,6 +71,8 @@ def test_a_request_leaves_with_prefix_headers_and_key() -> None:
         ({"links": {"edge": Link("127.0.0.1:1")}}, "links: 'edge' must be"),
         ({"database": "mysql://x"}, "database must be an address like postgresql://"),
         ({"processes": {"x": Program("", listens="127.0.0.1:1")}}, "x has no command"),
+        ({"processes": {"x": "serve"}}, "x must be a Program"),
+        ({"processes": {"x": int}}, 'x is a class whose group must be "x"'),
         ({"borrow": None}, "has no borrow"),
     ],
 )

@@ -106,7 +106,7 @@ def class_in(
         known = "is no such class" if found is not None else "is not there"
         raise UsageError(
             f"{what} {reference}: {reference.name} {known}; it must be a subclass of"
-            f" harness.{base.__name__}"
+            f" {base.__name__}"
         )
     own = [
         each
@@ -118,7 +118,7 @@ def class_in(
     names = ", ".join(sorted(each.__name__ for each in own))
     said = f"several classes ({names}): name one, as {reference}:{own[0].__name__}" if own else ""
     raise UsageError(
-        f"{what} {reference}: its module has {said or f'no subclass of harness.{base.__name__}'}"
+        f"{what} {reference}: its module has {said or f'no subclass of {base.__name__}'}"
     )
 
 

@@ -77,13 +77,6 @@ class ProgramSpec:
     cwd: str = "."
 
 
-@dataclass(frozen=True, slots=True)
-class PidFile:
-    """A process of the lender that already runs; its id is read from a file when it is needed."""
-
-    path: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetParts:
     """All that a stack in front of a target has to know of it.
@@ -94,7 +87,7 @@ class TargetParts:
 
     health: str | None = None
     links: Mapping[str, Link] = field(default_factory=dict)
-    processes: Mapping[str, Program | PidFile | type] = field(default_factory=dict)
+    processes: Mapping[str, Program | type] = field(default_factory=dict)
     database: str | None = field(default=None, repr=False)
 
     @property
@@ -150,5 +143,9 @@ class TargetParts:
                 yield f"processes: {name!r} must be lower-case letters, digits, - and _"
             if isinstance(process, Program) and not process.command:
                 yield f"processes: {name} has no command"
+            elif not isinstance(process, Program | type):
+                yield f"processes: {name} must be a Program(...), or a class of a stack part"
+            elif isinstance(process, type) and getattr(process, "group", None) != name:
+                yield f'processes: {name} is a class whose group must be "{name}"'
         if self.database is not None and urlsplit(self.database).scheme not in POSTGRES:
             yield "database must be an address like postgresql://user@127.0.0.1:5432/name, or None"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.core.money import Currency
     from harness.history.ledger_facts import KeyedLoan, LedgerEntry
-    from harness.plan.target_parts import Link, PidFile, Program
+    from harness.plan.target_parts import Link, Program
     from harness.target.answers import (
         Answers,
         approved,
@@ -39,7 +39,6 @@ __all__ = [
     "LoanRequest",
     "NewAccount",
     "OpenedSession",
-    "PidFile",
     "Program",
     "Request",
     "SqlLedger",
@@ -56,7 +55,7 @@ __all__ = [
 _HOMES = {
     "harness.core.money": ("Currency",),
     "harness.history.ledger_facts": ("KeyedLoan", "LedgerEntry"),
-    "harness.plan.target_parts": ("Link", "PidFile", "Program"),
+    "harness.plan.target_parts": ("Link", "Program"),
     "harness.target.answers": (
         *("Answers", "approved", "declined", "failed"),
         *("in_progress", "referred", "throttled", "unknown"),

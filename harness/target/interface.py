@@ -17,7 +17,7 @@ from harness.history.events import GRANTED, Outcome, Step
 from harness.history.ledger_facts import KeyedLoan
 from harness.plan.lender_profile import LenderProfile
 from harness.plan.population import AccountClass
-from harness.plan.target_parts import Link, PidFile, Program, TargetParts
+from harness.plan.target_parts import Link, Program, TargetParts
 from harness.target.answers import Answers, json_in, text_at, value_at
 from harness.target.classification import (
     CREDIT_LINE_IMPOSSIBLE,
@@ -84,7 +84,7 @@ class Target:
     """The ground truths that `accounts` tells it, of `harness.plan.population.AccountClass`."""
     links: ClassVar[Mapping[str, Link]] = {}
     """What stands behind each further link, by the link's name; ``edge`` is always there."""
-    processes: ClassVar[Mapping[str, Program | PidFile | type]] = {}
+    processes: ClassVar[Mapping[str, Program | type]] = {}
     database: str | None = None
     """Its PostgreSQL, around every link, as a role that may see all sessions."""
     replayed: Header = Header("Idempotency-Replayed", "true")

@@ -62,9 +62,9 @@ def test_the_only_class_is_found(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "name", "why"),
     [
-        ("", "", "no subclass of harness.Exception"),
+        ("", "", "no subclass of Exception"),
         (TEXT + "class Other(Mine):\n    pass\n", "", r"several classes \(Mine, Other\): name one"),
-        (TEXT, "Gone", "Gone is not there; it must be a subclass of harness.Exception"),
+        (TEXT, "Gone", "Gone is not there; it must be a subclass of Exception"),
         ("Mine = 1\n", "Mine", "Mine is no such class"),
     ],
 )

@@ -92,11 +92,13 @@ def wait_until(holds: Callable[[], bool], what: str) -> float:
     return time.monotonic() - started
 
 
-def start(state_dir: Path, folder: Path, *options: str) -> Started:
+def start(
+    state_dir: Path, folder: Path, *options: str, scenario: Path | str = "network_partition"
+) -> Started:
     """A run in mid-fault."""
     runner = Runner(folder / "runs", state_dir)
     load = subprocess.Popen(
-        runner.command("network_partition", *options),
+        runner.command(scenario, *options),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -147,7 +147,7 @@ def test_a_dry_run_tells_all_that_would_be_asked(home: Path, runner: Runner) -> 
     [
         ("import locust\n", "brings in locust"),
         ("from nowhere import Target\n", "lender.py:1: ModuleNotFoundError"),
-        ("from harness import Target\n", "no subclass of harness.Target"),
+        ("from harness import Target\n", "no subclass of Target"),
         ("from harness import Target\nclass A(Target):\n    url = 'x'\n", "has no borrow"),
     ],
     ids=["locust", "import", "none", "no borrow"],

@@ -15,7 +15,7 @@ from harness.stack.supervised_process import Child
 class Bureau(StackPart, Killable, Restartable, Pausable):
     """The bureau: a program of ours, whose scores are new with every stack."""
 
-    group: ClassVar[str] = BUREAU
+    group = BUREAU
     link: ClassVar[str] = BUREAU
 
     async def start(self, yard: Yard) -> None:

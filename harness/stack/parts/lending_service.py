@@ -30,7 +30,7 @@ _IDENTITY_CHECKS = 16
 class LendingService(StackPart, Killable, Restartable, Pausable):
     """The replicas of the service."""
 
-    group: ClassVar[str] = Role.REPLICAS.value
+    group = Role.REPLICAS.value
     link: ClassVar[str] = EDGE
     protocol: ClassVar[str] = "instances"
     needed: ClassVar[bool] = True

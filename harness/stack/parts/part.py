@@ -65,11 +65,13 @@ class StackPart(ABC):
     """One kind of process of a stack.
 
     ``group`` names it: its processes answer in one another's place. ``link`` is the link that leads
-    to it, empty for none; ``protocol`` what it speaks there (`LayoutPart`). No borrow passes
-    without it if it is ``needed``. An ``early`` part is started beside the others.
+    to it, empty for none; ``protocol`` what it speaks there (`LayoutPart`). ``listens`` is its
+    ``host:port`` where that is known before it is started. No borrow passes without it if it is
+    ``needed``. An ``early`` part is started beside the others.
     """
 
-    group: ClassVar[str]
+    group: str
+    listens: str = ""
     link: ClassVar[str] = ""
     protocol: ClassVar[str] = "http"
     needed: ClassVar[bool] = False
@@ -82,11 +84,6 @@ class StackPart(ABC):
     def names(self, _settings: StackSettings) -> tuple[str, ...]:
         """The names of its processes."""
         return (self.group,)
-
-    @property
-    def listens(self) -> str:
-        """``host:port`` at which it listens, where that is known before it is started."""
-        return ""
 
     def address(self, stack: Stack) -> str:
         """``host:port`` at which the harness reaches it, around the link; empty for none."""

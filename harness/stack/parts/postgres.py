@@ -242,7 +242,7 @@ def server_state(spec: ClusterSpec, pid: int) -> str:
 class PostgresServer(StackPart, Killable, Restartable, Pausable, HasPrimary):
     """The database server."""
 
-    group: ClassVar[str] = "postgres"
+    group = "postgres"
     link: ClassVar[str] = DATABASE
     protocol: ClassVar[str] = "postgres"
     needed: ClassVar[bool] = True

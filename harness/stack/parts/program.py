@@ -20,13 +20,8 @@ class TargetProgram(StackPart, Killable, Restartable, Pausable):
     needs_links = True
 
     def __init__(self, name: str, spec: ProgramSpec) -> None:
-        self.group = name  # type: ignore[misc]  # of each its own
+        self.group, self.listens = name, spec.listens
         self._spec = spec
-
-    @property
-    def listens(self) -> str:
-        """``host:port`` at which it listens."""
-        return self._spec.listens
 
     async def start(self, yard: Yard) -> None:
         """Its links are there already."""

@@ -25,7 +25,7 @@ TOXIPROXY = "toxiproxy"
 class Toxiproxy(StackPart):
     """The proxy server."""
 
-    group: ClassVar[str] = TOXIPROXY
+    group = TOXIPROXY
     early: ClassVar[bool] = True
     ours: ClassVar[bool] = True
 
