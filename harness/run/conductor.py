@@ -41,11 +41,11 @@ from harness.run.commands import obey
 from harness.run.preview import told_before
 from harness.run.room_watch import places_of, room_watched
 from harness.run.run_request import RunRequest, asked_of
-from harness.run.safety.feasible import require_feasible, require_reach, settings_for
+from harness.run.safety.feasible import require_feasible, require_reach
 from harness.run.safety.radius import radius_of
 from harness.run.safety.watch import LedgerTail, SafetyWatch
-from harness.stack import Stack, attach, down, load_state, up
-from harness.stack.folder import ATTACHED
+from harness.stack import Stack, down, load_state
+from harness.stack.backends import backend_for
 from harness.stack.layouts import layout_of
 from harness.stack.run_lock import held_alone
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
@@ -174,25 +174,26 @@ def _bring_up(
     request: RunRequest, plan: Plan, channel: Channel, clean_up: ExitStack, guardian: Guardian
 ) -> Stack:
     """The stack to run on; what is brought up here is taken down by ``clean_up``."""
-    progress, host, lender = channel.progress, request.host, request.target
-    require_feasible(plan, request.state_dir, host, request.allow_targets, target=lender)
-    state_dir = request.state_dir if host is None else request.state_dir / ATTACHED
+    host, lender, allowed = request.host, request.target, request.allow_targets
+    require_feasible(plan, request.state_dir, host, allowed, target=lender)
+    backend = backend_for(
+        plan.settings,
+        request.state_dir,
+        host,
+        parts=None if lender is None else lender.parts,
+        allow_targets=allowed,
+    )
+    state_dir = backend.folder
     clean_up.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
-    running = load_state(state_dir) if host is None else None
+    running = load_state(state_dir) if backend.outlasts else None
     if running is None:
-        if host is None:
-            progress("bringing the local stack up")
         guardian.guard(state_dir, owns_stack=True)
-    if host is None:
-        stack = up(settings_for(plan, running), state_dir, progress, request.allow_targets)
-    else:
-        parts = None if lender is None else lender.parts
-        stack = attach(host, state_dir, request.allow_targets, progress, parts)
+    stack = backend.bring_up(channel.progress)
     if running is None:
         clean_up.callback(down, state_dir)
-    require_reach(stack, request.allow_targets)
+    require_reach(stack, allowed)
     for name in heal_left_over(stack):
-        progress(f"healed {name}, left by a run that died")
+        channel.progress(f"healed {name}, left by a run that died")
     Journal(stack.state_dir, stack.stack_id).begin_anew()
     guardian.guard(stack.state_dir, owns_stack=running is None, stack=stack)
     return stack

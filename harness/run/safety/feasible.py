@@ -4,10 +4,8 @@ They read the plan, the environment and, where a stack is up, its state file and
 nothing. What takes a connection or a program to know is asked for a run alone.
 """
 
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,23 +16,12 @@ from harness.core.processes import is_alive
 from harness.faults.registry import missing_for
 from harness.plan.layout import StackLayout
 from harness.plan.plan import Plan, Settings
-from harness.plan.target_parts import TargetParts
-from harness.stack import Stack, StackSettings
-from harness.stack.addresses import join_address, require_allowed, split_address, split_target
-from harness.stack.folder import ATTACHED, enterable
-from harness.stack.layouts import attached_layout, layout_of, local_layout
-from harness.stack.programs import find_postgres, find_toxiproxy
-from harness.stack.register import require_listing
+from harness.stack import Stack
+from harness.stack.addresses import require_allowed, split_address
+from harness.stack.backends import Backend, backend_for
+from harness.stack.folder import enterable
 from harness.stack.run_lock import require_unused
 from harness.stack.state import read_state
-from harness.stack.usable import (
-    TOKEN_VARIABLE,
-    own_link,
-    require_answer,
-    require_proxy_for,
-    require_same,
-    require_startable,
-)
 from harness.target.interface import Target
 
 
@@ -56,40 +43,25 @@ def require_feasible(
         UsageError: the target may not be touched, or lacks what the plan needs, and all is named.
         HarnessError: the state of the stack cannot be read, or the plan asks for another one.
     """
-    found = _running(_folder_of(state_dir, host))
-    stack = found if host is None else None
-    if host is not None:
-        for address in (split_target(host)[0], *_beyond(target)):
-            require_allowed(address, allow_targets, look_up=look_up)
-    elif stack is not None:
+    backend = _backend(plan.settings, state_dir, host, target)
+    found = _running(backend.folder)
+    stack = found if backend.outlasts else None
+    for name in backend.hosts():
+        require_allowed(name, allow_targets, look_up=look_up)
+    if stack is not None:
         require_reach(stack, allow_targets, look_up=look_up)
     port_range()
-    layout = layout_for(plan.settings, stack, host, target)
+    layout = backend.layout(stack)
     wrong = [text for fault in plan.faults if (text := missing_for(fault, layout))]
-    if host is not None:
-        beside = None
-        with suppress(HarnessError):  # what is not ours there does not matter
-            beside = _running(state_dir)
-        wrong += _not_elsewhere(plan, host, (beside, found), target)
+    beside = None
+    with suppress(HarnessError):  # what is not ours there does not matter
+        beside = found if backend.outlasts else _running(state_dir)
+    wrong += backend.objections(plan.settings, (beside, found))
     if wrong:
         raise UsageError("; ".join(wrong))
     if found is not None and found.ready:  # else it is taken down
-        if host is None:
-            require_same(found, settings_for(plan, found))
-        else:
-            token = os.environ.get(TOKEN_VARIABLE, "") if target is None else ""
-            require_proxy_for(found, _service_url(host), token, _parts(target))
+        backend.require_alike(found)
     return stack
-
-
-def _beyond(target: Target | None) -> list[str]:
-    """Hosts that a target leads to by its own words, beside its own."""
-    if target is None:
-        return []
-    parts = target.parts
-    addresses = [link.upstream for link in parts.links.values()]
-    addresses += [parts.database_address] if parts.database_address else []
-    return [split_address(address)[0] for address in addresses]
 
 
 def require_set_up(
@@ -108,38 +80,10 @@ def require_set_up(
         UsageError: a stack cannot be at home in the state folder.
         HarnessError: the stack is in use, something is missing, or the target does not answer.
     """
-    folder = enterable(_folder_of(state_dir, host))
+    backend = _backend(plan.settings, state_dir, host, target)
+    folder = enterable(backend.folder)
     require_unused(folder)
-    running = _running(folder)
-    missing = running is None or not running.ready
-    if host is None and missing:
-        require_startable(settings_for(plan, running), folder, tries=asks)
-    elif missing:
-        require_listing()
-    if asks and missing:
-        find_toxiproxy()
-    if asks and missing and host is None:
-        find_postgres()
-    if asks and host is not None:
-        require_answer(_service_url(host), _parts(target))
-
-
-def _parts(target: Target | None) -> TargetParts | None:
-    return None if target is None else target.parts
-
-
-def settings_for(plan: Plan, running: Stack | None) -> StackSettings:
-    """What the local stack of a run has to be.
-
-    One that is up may have more than the plan asks for; only the service's kind has to agree.
-    """
-    settings = (running and running.settings) or StackSettings()
-    return replace(
-        settings,
-        service=plan.settings.service,
-        defect=plan.settings.defect or settings.defect,
-        namespaces=plan.settings.namespaces or settings.namespaces,
-    )
+    backend.require_possible(_running(folder), asks=asks)
 
 
 class Address(NamedTuple):
@@ -187,43 +131,20 @@ def require_reach(stack: Stack, allow_targets: Collection[str], *, look_up: bool
             raise UsageError(f"{what} is elsewhere: {error}") from error
 
 
-def _folder_of(state_dir: Path, host: str | None) -> Path:
-    return state_dir if host is None else state_dir / ATTACHED
-
-
-def _service_url(host: str) -> str:
-    return f"http://{join_address(*split_target(host))}"
-
-
 def _running(state_dir: Path) -> Stack | None:
     """The stack that is up; nothing is tidied up where one was left behind."""
     stack = read_state(state_dir)
     return stack if stack is not None and is_alive(stack.supervisor) else None
 
 
-def _not_elsewhere(
-    plan: Plan, host: str, stacks: Collection[Stack | None], target: Target | None
-) -> Iterator[str]:
-    """What only the local stack can give, and what is no target beside these stacks of ours."""
-    if plan.settings.defect:
-        yield "--defect is for the local stack's service, not for one that runs"
-    if plan.settings.service != "tuned":
-        yield "--service is for the local stack's service, not for one that runs"
-    if plan.settings.namespaces:
-        yield "--namespaces is for the local stack, not for a service that runs"
-    if target is None and not os.environ.get(TOKEN_VARIABLE):
-        yield f"{TOKEN_VARIABLE} must hold the admin token of {host}"
-    if own := own_link(stacks, *split_target(host)):
-        yield own
-
-
 def layout_for(
     settings: Settings, stack: Stack | None, host: str | None, target: Target | None = None
 ) -> StackLayout:
     """What the target of a run offers to faults: of the ``stack`` that is up, or that is to be."""
-    if stack is not None:
-        return layout_of(stack)
-    if host is not None:
-        parts = None if target is None else target.parts
-        return attached_layout(join_address(*split_target(host)), parts)
-    return local_layout(replace(StackSettings(), namespaces=settings.namespaces))
+    return _backend(settings, Path(), host, target).layout(stack)
+
+
+def _backend(
+    settings: Settings, state_dir: Path, host: str | None, target: Target | None
+) -> Backend:
+    return backend_for(settings, state_dir, host, parts=None if target is None else target.parts)
