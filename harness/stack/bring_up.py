@@ -20,6 +20,7 @@ from harness.stack import namespaces, register
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import DATA, LOGS, default_state_dir
 from harness.stack.launch import LaunchSpec, current_stack, launch, revive, silent, state_lock
+from harness.stack.layouts import LOCAL_PARTS
 from harness.stack.namespaces import Wire
 from harness.stack.parts import postgres
 from harness.stack.parts.lending_service import LendingService
@@ -183,11 +184,12 @@ def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
             )
     if settings.edge_port is not None and settings.edge_port == settings.service_port:
         raise UsageError("edge_port and service_port must differ")
+    taken = [EDGE, *(part.link for part in LOCAL_PARTS if part.link not in ("", EDGE))]
     for name, upstream in settings.extra_links.items():
-        if not _LINK_NAME.fullmatch(name) or name in (EDGE, DATABASE, BUREAU):
+        if not _LINK_NAME.fullmatch(name) or name in taken:
             raise UsageError(
-                f"a link's name is lower-case letters, digits, - and _, and not {EDGE}, "
-                f"{DATABASE} or {BUREAU}: {name!r}"
+                "a link's name is lower-case letters, digits, - and _, and not"
+                f" {', '.join(taken[:-1])} or {taken[-1]}: {name!r}"
             )
         host, _port = split_address(upstream)
         require_allowed(host, allow_targets)
