@@ -12,6 +12,7 @@ from harness.history.run_directory import RunDirectory
 from harness.report.write_report import figures
 from harness.verdict.judge import judge
 from harness.verdict.types import from_json
+from tests.cli.processes import lendchaos
 
 FOLDER = Path(__file__).parent / "data" / "stored_runs"
 RUNS = sorted(path.name.partition(".")[0] for path in FOLDER.iterdir())
@@ -44,6 +45,15 @@ def test_a_stored_run_is_judged_as_before(name: str, tmp_path: Path) -> None:
 
     assert judged_again(run) == before
     assert from_json(before).verdict == VERDICTS[name]
+
+
+def test_the_commands_read_it_as_well(tmp_path: Path) -> None:
+    """Its plan is of an older version, which knew the classes of faults."""
+    run = unpacked("network_partition", tmp_path)
+    for words in (["judge"], ["report"], ["compare", str(run.path)]):
+        done = lendchaos(*words, str(run.path), cwd=tmp_path)
+
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_comparison_can_fail(tmp_path: Path) -> None:

@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from harness.faults.process.restart import Restart as Restart
 
 
-def _load() -> None:
-    from harness.faults.registry import load_specs  # which brings the stack's types
-
-    load_specs()
-
-
-fault_registry.fill_with(_load)
-
-
 if not TYPE_CHECKING:  # which would take any name for one of ours
 
     def __getattr__(name: str) -> Any:

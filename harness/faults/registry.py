@@ -6,6 +6,7 @@ calls `load_all` at its own start, so that no import can fail during a heal.
 
 import pkgutil
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -36,6 +37,7 @@ def register(spec: type[SpecT], injector: MakeInjector[SpecT]) -> None:
     _INJECTORS[spec.kind] = injector
 
 
+@cache
 def load_specs() -> None:
     """Import every fault that ships; no driver of a database or a proxy comes along."""
     for family in FAMILIES:

@@ -1,29 +1,22 @@
 """Which faults there are, by kind. A file that defines one registers it when it is imported.
 
-`harness.faults.registry` imports those that ship; a user's own come with the scenario.
+Those that ship are imported as soon as one is asked for, so that most programs never load them; a
+user's own come with the scenario.
 """
 
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from harness.core.errors import UsageError
 from harness.plan.fault import FaultSpec, PlannedFault
 
+_SHIPPED = "harness.faults.registry"
+"""By name: this room knows that there are faults, and none of them."""
 _SPECS: dict[str, type[FaultSpec]] = {}
-_FILLERS: list[Callable[[], None]] = []
-
-
-def fill_with(load: Callable[[], None]) -> None:
-    """Have ``load`` import the faults that ship as soon as one is asked for.
-
-    Each program says it at its start; most of them never ask.
-    """
-    _FILLERS.append(load)
 
 
 def _filled() -> dict[str, type[FaultSpec]]:
-    while _FILLERS:
-        _FILLERS.pop()()
+    import_module(_SHIPPED).load_specs()
     return _SPECS
 
 

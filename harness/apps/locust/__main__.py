@@ -6,12 +6,10 @@ for a failed verdict. Here it is one line that names the place, and exit code 2.
 
 import logging
 import os
-import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from typing import Any
 
 # Until a run listens, Ctrl-C ends this process without a word: whoever started it says what is.
@@ -21,8 +19,6 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # one that came bef
 from locust import main as locust_main  # noqa: E402
 from locust.argument_parser import LocustArgumentParser  # noqa: E402
 
-import harness  # noqa: E402
-from harness import faults  # noqa: E402
 from harness.apps.locust.borrower import Borrower  # noqa: E402
 from harness.apps.locust.locust_options import RUN_COMMAND, tell_and_end  # noqa: E402
 from harness.apps.locust.process_control import ByForce, no_end_by_force  # noqa: E402
@@ -34,7 +30,6 @@ from harness.core.started_in import STARTED_IN  # noqa: E402
 from harness.load import exception_text as raised  # noqa: E402
 from harness.run.scenario_path import split  # noqa: E402
 
-_UNKNOWN_WORD = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '\w+'")
 _USER_CLASSES = "LOCUST_USER_CLASSES"
 """The one variable of Locust's that no option shows, as it is the default of one."""
 _load_all = locust_main.merge_locustfiles_content
@@ -84,11 +79,7 @@ def _loaded(paths: Sequence[str]) -> Any:
             _refuse(f"{raised.place_of(error)}: it calls {call}({error.code}) while it is loaded")
         sys.exit(int(ExitCode.USAGE))  # Locust has said why
     except BaseException as error:  # noqa: BLE001  # whatever a user's file raises
-        place, words = (
-            raised.place_in(paths[0], error),
-            _valid_words(raised.text_of(error)),
-        )
-        _refuse(f"{place}: {raised.message_of(error)}{words}")
+        _refuse(f"{raised.place_in(paths[0], error)}: {raised.message_of(error)}")
     finally:
         make_usable()
     file, scenarios = raised.short_path(paths[0]), _scenarios(found[0])
@@ -126,15 +117,6 @@ def _kept_apart() -> Iterator[None]:
             sys.stdout.flush()
         os.dup2(kept, 1)
         os.close(kept)
-
-
-def _valid_words(message: str) -> str:
-    """What a specification takes, where a word was misspelt."""
-    found = _UNKNOWN_WORD.match(message)
-    spec = found and (getattr(faults, found[1], None) or getattr(harness, found[1], None))
-    if not isinstance(spec, type) or not hasattr(spec, "__dataclass_fields__"):
-        return ""
-    return f"; it takes {', '.join(each.name for each in fields(spec) if each.name != 'kind')}"
 
 
 def _refuse(text: str) -> None:
