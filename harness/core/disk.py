@@ -1,6 +1,6 @@
 """What a disk refuses: told in one line, and looked for before a run begins.
 
-A full disk, a read-only folder and one that somebody took away are of the environment, and no bug.
+A full disk, a read-only folder and one that someone took away are of the environment, and no bug.
 """
 
 import errno
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
-"""How a write fails for want of a disk that takes it; such an error need not name its file."""
+"""How a write fails for lack of a disk that takes it; such an error need not name its file."""
 _PATH_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
 """How a file is refused by its path, which the error names."""
 ROOM_BYTES_MIN = 4_000_000

@@ -19,7 +19,7 @@ def end_at_once() -> None:
 
 
 def hand_over() -> None:
-    """From now on Ctrl-C is a `KeyboardInterrupt`: somebody here waits for it."""
+    """From now on Ctrl-C is a `KeyboardInterrupt`: someone here waits for it."""
     if getsignal(SIGINT) is _end:
         signal(SIGINT, default_int_handler)
 

@@ -18,7 +18,7 @@ class PutOffError(HarnessError):
 
 
 class ProxyApiHangs(HarnessError):  # noqa: N818 - says what happens, not only that it is an error
-    """Toxiproxy's control API did not answer in time, so what it did is not known; or nobody is
+    """Toxiproxy's control API did not answer in time, so what it did is not known; or no one is
     there to answer.
     """
 

@@ -3,7 +3,7 @@
 A run directory may come from anybody: a colleague, an artefact, a checkout. A link in it may lead
 to a file of the reader's, a FIFO never ends, a device eats all memory. So a file is read only where
 it is a regular one, reached by no link (`open_regular`), and replaced only by a new one beside it
-(`replace_file`), which no link can send elsewhere. The folder itself may be a link: somebody named
+(`replace_file`), which no link can send elsewhere. The folder itself may be a link: someone named
 it.
 """
 
@@ -23,7 +23,7 @@ DOCUMENT_BYTES_MAX = 128_000_000
 FILE_BYTES_MAX = 4_000_000_000
 """Of a file that is read line by line: what a million arrivals leave, four times over."""
 TEXT_BYTES_MAX = 1_000_000
-"""Of a file that somebody wrote by hand."""
+"""Of a file that someone wrote by hand."""
 NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP)
 """How the system refuses what was named: no path can be so long, or leads round in a circle."""
 HALF_WRITTEN = r"\.lendchaos-[0-9a-f]{16}\.part"
@@ -76,7 +76,7 @@ def read_regular(path: Path, bytes_max: int = DOCUMENT_BYTES_MAX, *, follow: boo
 def text_of(path: Path, what: str, bytes_max: int = TEXT_BYTES_MAX, *, follow: bool = True) -> str:
     """The text of a file that is to be ``what``, as in "a plan"; a byte order mark is left out.
 
-    Only with ``follow`` it may be a link, or what a shell hands over, as in ``<(…)``: somebody
+    Only with ``follow`` it may be a link, or what a shell hands over, as in ``<(…)``: someone
     named it. UsageError where it cannot be read, is far too large, or is no text in UTF-8.
     """
     handed_over = follow and path.is_relative_to("/dev")

@@ -26,7 +26,7 @@ _JOINERS = "\u200c\u200d"
 _IN_LINE = re.compile(f"(?<=[^ -~])[{_JOINERS}](?=[^ -~])")
 """They join nothing in ASCII: there, one would make two names look alike."""
 _IN_FILE = re.compile(rf"\x1b\[[0-9;]*m|[\t\n\r{_JOINERS}]")
-"""What the programs here write themselves: lines, and colours where somebody asked for them."""
+"""What the programs here write themselves: lines, and colours where someone asked for them."""
 _ON_TERMINAL = re.compile(f"{_COLOUR}|[\t\n\r{_JOINERS}]")
 """The same on a terminal, where they move the cursor, too."""
 _LOCUST = re.compile(
@@ -74,7 +74,7 @@ def printable_json(document: str) -> str:
 def guard(stream: Any) -> None:
     """Let nothing out of a text stream that a CI takes for a command, whoever writes it.
 
-    The last line of defence: it holds for lines that were wrapped on the way, for texts that nobody
+    The last line of defence: it holds for lines that were wrapped on the way, for texts that no one
     cleaned, and for those of other code in this process. Of control characters, those stay that set
     colours and, on a terminal, move the cursor.
     """

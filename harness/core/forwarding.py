@@ -22,7 +22,7 @@ AGAIN_SECONDS = 1.0
 
 DEMANDS_MAX = 3
 """The first ends a run in order, the second once all is healed; one more is for us, who may be
-stuck, as in a write to a full pipe that nobody reads.
+stuck, as in a write to a full pipe that no one reads.
 """
 HEAL_SECONDS_MAX = 10.0
 """For who is told to end at once: what is broken is healed by then, or others heal it."""
@@ -103,7 +103,7 @@ def interrupt_under_way() -> bool:
 def listening() -> Iterator[None]:
     """Pass SIGINT, SIGTERM and SIGHUP on to the run under way; without one, each is a Ctrl-C to us.
 
-    Of several, the outermost counts, and in the main thread only. A handler of somebody else stays,
+    Of several, the outermost counts, and in the main thread only. A handler of someone else stays,
     and an ignored SIGHUP, as under `nohup`. An ignored SIGINT does not: so do shells start what
     runs in the background of a script.
     """

@@ -143,7 +143,7 @@ class Reader:
         for _ in range(_INTERIM_ANSWERS_MAX):
             status, minor, headers = self._head()
             if status == 101:  # noqa: PLR2004  # HTTP's word for another protocol
-                raise ValueError("nobody asked for another protocol")
+                raise ValueError("no one asked for another protocol")
             if status >= 200:  # noqa: PLR2004  # HTTP's words
                 return status, minor, headers
         raise ValueError("interim answers have no end")

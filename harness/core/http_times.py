@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 RETRY_AFTER_SECONDS_MAX = 5.0
-"""All waits of one borrower's journey together that ``Retry-After`` may ask for: longer, nobody
+"""All waits of one borrower's journey together that ``Retry-After`` may ask for: longer, no one
 stands in front of the button.
 """
 LIFETIME_SECONDS_MAX = 366 * 86_400.0

@@ -56,7 +56,7 @@ def locked(
 
 
 def open_lock(path: Path) -> BinaryIO:
-    """A file to be locked; never a link, which a checkout may have brought along. Nobody else may
+    """A file to be locked; never a link, which a checkout may have brought along. No one else may
     open one that is made here: whoever can, can hold it. HarnessError where it cannot be opened.
     """
     try:

@@ -30,10 +30,10 @@ def ephemeral_start() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on the port: an exclusive bind and listen succeed.
+    """Whether no one listens on the port: an exclusive bind and listen succeed.
 
     Without SO_REUSEPORT, so that a leftover listener which set it is seen and not joined. With
-    SO_REUSEADDR, which on Linux still refuses a port somebody listens on, but not one where only
+    SO_REUSEADDR, which on Linux still refuses a port someone listens on, but not one where only
     closed connections wait for their last packets.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -83,7 +83,7 @@ def port_range() -> tuple[int, int]:
 
 
 def require_free(port: int, purpose: str) -> int:
-    """The port itself; HarnessError where somebody listens on it, with the processes if seen."""
+    """The port itself; HarnessError where someone listens on it, with the processes if seen."""
     if is_free(port):
         return port
     pids = listeners(port)

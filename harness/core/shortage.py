@@ -47,7 +47,7 @@ _BY_CODE = {shortage.code: shortage for shortage in _SHORTAGES}
 
 
 def shortage_of(error: BaseException | None) -> Shortage | None:
-    """What a call to the system failed for want of; None where it was not for such a thing."""
+    """What a call to the system failed for lack of; None where it was not for such a thing."""
     return _BY_NUMBER.get(error.errno or 0) if isinstance(error, OSError) else None
 
 

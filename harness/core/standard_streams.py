@@ -1,7 +1,7 @@
 """Standard input and output that can be used, however this program was started.
 
 What becomes of the words must not change what a program ends with: an encoding that lacks letters,
-a closed stream, a full disk, a pipe that nobody reads. So nothing that is written to standard
+a closed stream, a full disk, a pipe that no one reads. So nothing that is written to standard
 output or standard error raises; `lost_output` says afterwards what was not taken. A program whose
 terminal was closed, or whose reader has ended, goes on and says nothing.
 """
@@ -166,7 +166,7 @@ def let_go_of_terminal() -> None:
 
 
 def let_go_of_dead_pipes() -> None:
-    """Write nothing any more into a pipe that nobody reads."""
+    """Write nothing any more into a pipe that no one reads."""
     poller = select.poll()
     for number in (1, 2):
         poller.register(number, 0)

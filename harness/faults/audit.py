@@ -37,7 +37,7 @@ class Question:
 QUESTIONS = (
     Question(
         "locks",
-        "nobody waits for a lock",
+        "no one waits for a lock",
         "still waiting for a lock",
         """SELECT format('%s on %s (session %s)', l.mode,
                   coalesce(l.relation::regclass::text, l.locktype),

@@ -35,7 +35,7 @@ class Surroundings:
     """What the faults of one run share.
 
     ``look_at_proxy`` ends those that ended with Toxiproxy; ``strangers`` makes a link as the stack
-    has it, where somebody else changed it.
+    has it, where someone else changed it.
     """
 
     stack: Stack
@@ -88,7 +88,7 @@ class OneFault:
         self._go.set()
 
     def healed_by_another(self) -> None:
-        """Somebody else healed it; what is ours to let go is let go, and it is verified."""
+        """Someone else healed it; what is ours to let go is let go, and it is verified."""
         if self._state == "injected":
             self.ask_heal()
 
@@ -103,7 +103,7 @@ class OneFault:
         self.ask_heal()
 
     def _others_heal(self) -> bool:
-        """Whether somebody else heals it, or has: then the journal says, or is about to, who."""
+        """Whether someone else heals it, or has: then the journal says, or is about to, who."""
         mine = [row for row in self._run.rows() if row.fault == self.planned.name]
         return any(row.event in ("healing", "healed") and row.by != CONDUCTOR for row in mine)
 

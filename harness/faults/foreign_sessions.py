@@ -1,4 +1,4 @@
-"""What somebody else does to the stack while a run goes on, and for how long.
+"""What someone else does to the stack while a run goes on, and for how long.
 
 Whoever is on the machine can reach Toxiproxy's control interface. What they leave there (toxics,
 proxies, links that are off) is met by every borrower, and looks like the target's doing. So does a
@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.5
 LAST_LOOK_SECONDS_MAX = 5.0
 """A look at something that does not answer must not hold up the end of a run."""
 HELD_SECONDS_MAX = 10.0
-"""How long a wait of ours may last while the same session of somebody else is in the way."""
+"""How long a wait of ours may last while the same session of someone else is in the way."""
 SEEN_SECONDS_MAX = 3.0
 """The service does not wait all the time: it gives a try up, and makes the next one later."""
 _QUERY = """
@@ -82,7 +82,7 @@ class ChangeWatch:
             self._thread.join(LAST_LOOK_SECONDS_MAX)
 
     def saw(self, text: str) -> None:
-        """Note one thing more, seen just now by somebody else than ``look``."""
+        """Note one thing more, seen just now by someone else than ``look``."""
         with self._lock:
             self._open.setdefault(text, ForeignChange(text, self._looked_ns))
 
@@ -265,10 +265,10 @@ class LockWatch(ChangeWatch):
 
 
 class LockGuard(LockWatch):
-    """Watches who stands in the service's way while we wait for it.
+    """Watches who is in the service's way while we wait for it.
 
     A context that gives `check`, which calls ``also`` first: for whoever waits, every second.
-    Set-up and reconciliation obey a service that puts them off. For a lock of somebody else that
+    Set-up and reconciliation obey a service that puts them off. For a lock of someone else that
     would be in vain.
     """
 

@@ -138,7 +138,7 @@ class AtWork:
             self._healing[fault.name] = self._injected.pop(fault.name, fault)
 
     def end(self, fault: PlannedFault) -> None:
-        """Nothing of it is left, or nobody waits for that any longer."""
+        """Nothing of it is left, or no one waits for that any longer."""
         self.end_turn(fault)
         with self._lock:
             begun = self._injected.pop(fault.name, None) or self._healing.pop(fault.name, None)

@@ -77,7 +77,7 @@ class ProxyControl:
 
     * `ProxyApiHangs` when the server does not answer in time: nothing is known then, the change may
       still come; there is no point in asking again, but the server can be restarted. The same
-      when nobody is there;
+      when no one is there;
     * `HarnessError` when it refuses, or does not show what was just asked of it.
     """
 
@@ -108,7 +108,7 @@ class ProxyControl:
         except (InvalidToxic, ProxyExists) as error:
             raise HarnessError(f"{what}: {_words(error)}") from error
         except (OSError, BrokenConnectionError) as error:
-            raise ProxyApiHangs(f"{what}: nobody answers") from error
+            raise ProxyApiHangs(f"{what}: no one answers") from error
         except ValueError as error:
             raise HarnessError(f"{what}: this is no JSON: {error}") from error
         if not fine:

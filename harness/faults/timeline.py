@@ -2,7 +2,7 @@
 
 One thread a fault, so that neither proving nor healing one ever delays another. Whatever happens,
 every fault that was announced is healed before `FaultTimeline.finish` returns, or told as not
-healed. Somebody else may heal meanwhile (the guardian at a deadline, `lendchaos heal` from another
+healed. Someone else may heal meanwhile (the guardian at a deadline, `lendchaos heal` from another
 terminal): the journal tells, and the fault's record says who did it and when.
 """
 
@@ -49,7 +49,7 @@ class FaultTimeline:
 
     ``record`` is called with every new state of a fault's `FaultFact`; ``tell`` with its name,
     ``injected``, ``healed`` or ``not healed``, and since when, in monotonic nanoseconds as in its
-    fact; ``aborted`` when somebody ends the run from outside, with the row of the journal that says
+    fact; ``aborted`` when someone ends the run from outside, with the row of the journal that says
     who. All are called from several threads.
     """
 
@@ -112,9 +112,9 @@ class FaultTimeline:
     def check(self, progress: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
         """Make sure that every fault can be had, and that its canary is well.
 
-        Returns a remark for everything in the database that may stand in the way of what follows:
-        a session that somebody left in a transaction holds its locks. `HarnessError` if a canary is
-        unwell before anything was broken.
+        Returns a remark for everything in the database that may are in the way of what follows:
+        a session that someone left in a transaction holds its locks. `HarnessError` if a canary is
+        not healthy before anything was broken.
         """
         self._follow_journal()
         self._before = leftovers(self._run.stack)

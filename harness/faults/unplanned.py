@@ -50,7 +50,7 @@ def unplanned_ends(
     """Remarks for the report, one for each such end; ``since_ns`` is monotonic.
 
     Toxiproxy's is not among them: it is ours, and a reason to doubt the whole run. Nor is one that
-    somebody ``ordered``, as `foreign_orders` tells.
+    someone ``ordered``, as `foreign_orders` tells.
     """
     meant = (name for fault in faults for name in fault.parts or _names(fault.target, stack))
     touched = {*_own_tools(stack), *meant}
@@ -68,7 +68,7 @@ def unplanned_ends(
 def foreign_orders(
     stack: Stack, facts: Iterable[FaultFact], since_ns: int
 ) -> tuple[ForeignChange, ...]:
-    """What somebody had the supervisor take down or freeze that is no fault's doing, and how long.
+    """What someone had the supervisor take down or freeze that is no fault's doing, and how long.
 
     Through its socket only: who kills a process by a signal cannot be told from its own end.
     """
@@ -129,7 +129,7 @@ def _events(stack: Stack, since_ns: int) -> list[_Event]:
 def _how(code: int | None) -> str:
     """How a process ended, in words."""
     if code is None:
-        return "nobody knows how"
+        return "no one knows how"
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 

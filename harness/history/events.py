@@ -196,7 +196,7 @@ class FaultFact:
     clean_up_error: str | None = None
     """Why the fault, once healed, could not be removed without a trace."""
     healed_by: str = ""
-    """Who healed it, in the words of `JournalRow.by`; empty when nobody did, or nobody knows."""
+    """Who healed it, in the words of `JournalRow.by`; empty when no one did, or no one knows."""
     heal_tries: Count = 0
     """How often the one who healed it had to try."""
     due_ns: Nanoseconds | None = None
@@ -204,7 +204,7 @@ class FaultFact:
     late_s: Length = 0.0
     """How long after its time it was injected, though no other fault was waited for."""
     ended_by: EndedBy | None = None
-    """Who or what ended it; an end that nobody saw is dated by the last look that still saw it."""
+    """Who or what ended it; an end that no one saw is dated by the last look that still saw it."""
     held_up_by: tuple[LockHolder, ...] = ()
     """Sessions of others that kept it from being healed in order."""
 
@@ -280,7 +280,7 @@ class SafetyStop:
     """The stop condition that ended a run at once.
 
     ``condition`` is its name in `harness.plan.stop_conditions.StopConditions`, or ``watch_failed``
-    where nobody could watch any more; ``observed`` went over ``limit``.
+    where no one could watch any more; ``observed`` went over ``limit``.
     """
 
     condition: str
@@ -308,7 +308,7 @@ class RunStatus:
     broken_off: bool = False
     """Whether the load was ended early because the disk took no more."""
     ended_by: RunEndedBy | None = None
-    """What ended the load early; None where nothing did, or nobody saw it, and in older runs."""
+    """What ended the load early; None where nothing did, or no one saw it, and in older runs."""
     workers: tuple[str, ...] = ()
     account_classes: tuple[str, ...] = ()
     """Classes of borrower that the target confirmed before the load."""

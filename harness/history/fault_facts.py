@@ -12,13 +12,13 @@ class EndedBy(StrEnum):
     PLAN = "plan"
     """Its time was over, or another fault of the same plan ended it."""
     ORDER = "order"
-    """Somebody wanted it to end: from the page, by `lendchaos heal`, by ending the run."""
+    """Someone wanted it to end: from the page, by `lendchaos heal`, by ending the run."""
     WORK = "work"
     """What it had to do was done: a migration's statement."""
     TARGET = "target"
     """The target's own means started again what was killed."""
     NOBODY = "nobody"
-    """It was no longer there, by nobody's order."""
+    """It was no longer there, by no one's order."""
 
     @property
     def due(self) -> bool:
@@ -28,7 +28,7 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """A session of somebody else that held a lock; ``since`` is its transaction's begin, RFC
+    """A session of someone else that held a lock; ``since`` is its transaction's begin, RFC
     3339.
     """
 
@@ -46,7 +46,7 @@ class LockHolder:
 
 @dataclass(frozen=True, slots=True)
 class ForeignChange:
-    """What somebody else had changed on the stack's own Toxiproxy, or locked in its database.
+    """What someone else had changed on the stack's own Toxiproxy, or locked in its database.
 
     In words, and for how long:
 

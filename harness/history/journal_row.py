@@ -26,7 +26,7 @@ class JournalRow:
       ``second_way``: Toxiproxy, whose control API hung, is about to be replaced, and was
       (``holds``); ``proven`` (``holds``: the canary after the heal); ``undone``: nothing of the
       fault is left;
-    * ``abort``: somebody wants the run to end; ``stopping``: the run has heard it.
+    * ``abort``: someone wants the run to end; ``stopping``: the run has heard it.
 
     ``by`` is ``conductor``, ``guardian`` (the conductor died), ``supervisor`` (both died),
     ``deadline`` (none of them healed in time), ``heal command`` or ``next run``.

@@ -43,7 +43,7 @@ class KeptRecord(RunDirectory):
         return self._is_whole
 
     def go_on(self) -> None:
-        """From here on nothing raises for want of a disk."""
+        """From here on nothing raises for lack of a disk."""
         self._goes_on = True
 
     def note(self, error: OSError) -> None:

@@ -177,7 +177,7 @@ def read_events(path: Path, plan: Plan, span: Span | None, damage: list[str]) ->
     rows = list(read_rows(path, EVENTS_SCHEMA, kinds, damage, span))
     known = [row for row in rows if row[0] != "operation" or row[1].borrower < len(plan.borrowers)]
     if len(known) < len(rows):
-        damage.append(f"{path.name} has operations of nobody in the plan: they are left out")
+        damage.append(f"{path.name} has operations of no one in the plan: they are left out")
     rows = known
     keyed = [fact for _, fact in rows if fact.key is not None and fact.arrival in keys]
     foreign = sum(fact.key != keys[fact.arrival] for fact in keyed)

@@ -80,7 +80,7 @@ class Channel:
             return None
 
     def is_closed(self) -> bool:
-        """Whether the load process is gone, so that nobody waits for a verdict."""
+        """Whether the load process is gone, so that no one waits for a verdict."""
         return self._closed.is_set()
 
     def stop(self) -> None:

@@ -120,7 +120,7 @@ PageOrder = Literal["heal", "inject", "abort"]
 
 @dataclass(frozen=True, slots=True)
 class PageCommand:
-    """What somebody ordered on the chaos page; a heal without a ``fault`` is of all of them."""
+    """What someone ordered on the chaos page; a heal without a ``fault`` is of all of them."""
 
     do: PageOrder
     fault: str | None = None

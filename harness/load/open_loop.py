@@ -33,7 +33,7 @@ ORDINARY_LAG_SECONDS = 0.05
 """Behind by more than this, arrivals are not started all at once but paced."""
 CATCH_UP_SPEED = 1.5
 """Catching up, arrivals follow each other so many times as fast as planned on average: the lag is
-gone within two of its own lengths, and the target never sees a burst that nobody planned.
+gone within two of its own lengths, and the target never sees a burst that no one planned.
 """
 BURST = 16
 """Arrivals started in one go when behind by a little, before sockets get their turn again."""

@@ -71,7 +71,7 @@ class FaultSpec(metaclass=CheckedClass):
     phrase: ClassVar[Phrase] = Phrase("{target} {was} disturbed")
     page: ClassVar[FaultPage] = FaultPage("", "", "", "")
     stops_service: ClassVar[bool] = False
-    """Whether nobody who needs its target is served as long as it is in place, whatever the state
+    """Whether no one who needs its target is served as long as it is in place, whatever the state
     of the service. False where it only may: then the run has to show what it did."""
 
     @property
@@ -170,7 +170,7 @@ class PlannedFault:
     """A fault as a plan holds it: plain data, with its place on the timeline in seconds after zero.
 
     The fields are those of `FaultSpec`, as they were when it was planned. ``stops_all_lending`` is
-    whether by its nature it leaves nobody served while it is in place. ``parts`` are the processes
+    whether by its nature it leaves no one served while it is in place. ``parts`` are the processes
     that were meant, once the fault is about to be injected.
     """
 

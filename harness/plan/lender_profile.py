@@ -95,4 +95,4 @@ class LenderProfile:
         elif -(-least // self.unit) > most // self.unit:
             yield f"amounts {self.amounts} have no multiple of the unit {self.unit} between them"
         if AccountClass.GOOD not in self.classes:
-            yield "classes must have 'good': somebody has to be lent to"
+            yield "classes must have 'good': someone has to be lent to"

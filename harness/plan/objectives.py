@@ -1,7 +1,7 @@
 """What must hold: limits on measured values, and where each of them came from. Pure.
 
 The fields of `Objectives` are the words of ``resilience.yaml`` and of every message. That money is
-neither lost, nor lent twice, nor lent to somebody who was refused is no objective: it always holds.
+neither lost, nor lent twice, nor lent to someone who was refused is no objective: it always holds.
 """
 
 import math
@@ -105,7 +105,7 @@ MEANINGS: dict[str, str] = {f.name: f.metadata["meaning"] for f in fields(Object
 NEED_A_FAULT = frozenset(
     ("recovery_seconds_max", "latency_recovery_seconds_max", "attempts_per_operation_max")
 )
-"""Nothing can be said of these where nothing is broken and healed."""
+"""Nothing can be said of these where nothing is injected and healed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

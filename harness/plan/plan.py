@@ -52,7 +52,7 @@ _BETWEEN_PAIRED_SECONDS = 1e-4
 RECOVERY_SECONDS_DEFAULT = 10.0
 """How long borrowing may take to come back where a scenario sets no limit."""
 ATTACHED_BUDGET_SECONDS_LEAST = 10.0
-"""Of failures on a target of somebody else, where the scenario itself accepts fewer: enough to see
+"""Of failures on a target of someone else, where the scenario itself accepts fewer: enough to see
 and measure an outage, too few to be one of its own."""
 
 
@@ -187,7 +187,7 @@ def _borrowers(
     chance: random.Random,
     run: uuid.UUID,
 ) -> tuple[PlannedBorrower, ...]:
-    """As many as the rate needs: nobody comes again while their last journey may be under way.
+    """As many as the rate needs: no one comes again while their last journey may be under way.
 
     Whom the lender cannot be told of is a good borrower.
     """
@@ -304,7 +304,7 @@ def stop_defaults(plan: Plan, *, attached: bool) -> StopConditions:
     """What holds unless something else is asked for; ``attached``: the target is not our own stack.
 
     A loan paid out twice ends every run: it is never part of an experiment. The rest is off on the
-    local stack, which is there to be broken. A target of somebody else gets a budget: as many
+    local stack, which is there to be broken. A target of someone else gets a budget: as many
     failures as its scenario accepts by plan, every request of its windows failing, and none beyond.
     If the scenario breaks something, failures outside the windows end it, too.
     """

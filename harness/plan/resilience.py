@@ -339,7 +339,7 @@ def read(path: Path, running: Iterable[str] = ()) -> Resilience:
 def _unknown_scenarios(document: Document, path: Path, running: Iterable[str]) -> list[Problem]:
     """Names in ``scenarios:`` that no file has; told only where a ``scenarios`` folder is beside.
 
-    A limit under a misspelt name would never count, and nobody would notice. Scenario files may
+    A limit under a misspelt name would never count, and no one would notice. Scenario files may
     also lie elsewhere, up to two folders below.
     """
     root = path.absolute().parent

@@ -33,7 +33,7 @@ _SENTENCE_MAX = 600
 _MESSAGE_MAX = 400
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-!|~])")
 _LINKS = re.compile(r":(?=//)|www(?=\.)|GH(?=-[0-9])|[@#!~$%](?=\w)", re.IGNORECASE)
-"""What GitHub and GitLab make a link or call somebody by: an address, a name, a number."""
+"""What GitHub and GitLab make a link or call someone by: an address, a name, a number."""
 _BETWEEN = "<!-- -->"
 _HOLE = "\0"
 """Stands for it while the rest is escaped; no clean text has it."""
@@ -150,7 +150,7 @@ def _broken(suite: GateSuite) -> str:
 
 
 def _table(table: Table) -> str:
-    """A table of the report; the remarks of a cell stand below it in small letters."""
+    """A table of the report; the remarks of a cell are below it in small letters."""
     if not table.rows:
         return escaped(table.empty)
     rows = [
@@ -231,7 +231,7 @@ def _fence(lines: Sequence[str], least: int) -> str:
 
 
 def escaped(text: str) -> str:
-    """Foreign text in one line of Markdown, as it reads: no markup, tag or link, nobody called."""
+    """Foreign text in one line of Markdown, as it reads: no markup, tag or link, no one called."""
     html = words.one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # Links are found in what is left of the markup, unless something is between.
     parted = _LINKS.sub(rf"\g<0>{_HOLE}", html)

@@ -56,7 +56,7 @@ def _row(deed: str, who: Affected) -> tuple[Cell, ...]:
 
 def _sentence(deed: str, who: Affected) -> str:
     if not who.affected:
-        return f"Nobody failed to {deed}."
+        return f"No one failed to {deed}."
     borrowers, part = words.plural(who.borrowers, "borrower"), words.share(who.affected_share)
     among = f"{words.count(who.affected)} of {borrowers} ({part}) could not {deed} at least once"
     if who.affected == who.borrowers:

@@ -48,7 +48,7 @@ _NOTE_MAX = 160
 HELD = {
     "no loan lost, lent twice or wrong": (*MONEY, "ledger_unread", "ledger_incomplete"),
     "no outage without a fault": ("outage", "degraded", "not_recovered"),
-    "nobody refused wrongly": ("false_decline", "invalid_answer", "borrowers_shut_out"),
+    "no one refused wrongly": ("false_decline", "invalid_answer", "borrowers_shut_out"),
     "a steady baseline": ("baseline_not_steady",),
     "a load as planned": ("load_unfaithful",),
 }

@@ -202,7 +202,7 @@ def _no_recovery(verdict: Verdict, judged: str) -> tuple[str, list[str], str]:
 
 
 def _not_seen(recovery: Recovery, quiet: str) -> list[str]:
-    """Until when nobody saw a recovery, and how long it surely took."""
+    """Until when no one saw a recovery, and how long it surely took."""
     when = "the next fault came" if recovery.next_faults else "the run ended"
     waiting = f"nothing shows that borrowing had recovered when {when}"
     if recovery.observed_s is not None:

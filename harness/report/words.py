@@ -32,7 +32,7 @@ WORST_FIRST = (Judgement.FAIL, Judgement.INCONCLUSIVE, Judgement.PASS)
 VERDICT = {one: one.upper() for one in Judgement}
 OBJECTIVE_VERDICT = dict(zip(WORST_FIRST, ("missed", "not decided", "met"), strict=True))
 EPISODE = {
-    "outage": "outage: practically nobody could borrow",
+    "outage": "outage: practically no one could borrow",
     "degraded": "degraded: some borrowers could not borrow",
     "slow": "slow: answers came late",
 }

@@ -1,4 +1,4 @@
-"""Orders that somebody gave by hand while a run went on: passed on, and put on record.
+"""Orders that someone gave by hand while a run went on: passed on, and put on record.
 
 The facts of a fault hold when it was really healed; the remark says that it was no accident.
 """

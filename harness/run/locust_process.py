@@ -173,7 +173,7 @@ def run_scenario(
     (a file descriptor) or, if None, to where our own output goes. ``show`` is given what the run
     says of itself, ``tell`` what we say. A signal that ends us ends the run in order, which then
     was interrupted; after one, no other run is begun. The run ends itself when we are killed: it
-    sees that nobody reads any more what it says.
+    sees that no one reads any more what it says.
     """
     with listening():
         if is_interrupted():

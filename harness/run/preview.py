@@ -237,7 +237,7 @@ def _radius(plan: Plan, stack: Stack | None, host: str | None, target: Target | 
     radius = radius_of(plan, layout_for(plan.settings, stack, host, target))
     lines = [f"  {name} touches {', '.join(what)}" for name, what in radius.touched.items()]
     if not plan.faults:
-        lines.append("  no fault: nothing is broken")
+        lines.append("  no fault: nothing is injected")
     if radius.untouched:
         lines.append(f"  not touched: {', '.join(radius.untouched)}")
     return lines

@@ -38,7 +38,7 @@ class Update:
     page: str | None = None
     """The address of the chaos page, with its token: to be shown, and kept nowhere."""
     ended_by: RunEndedBy | None = None
-    """As the load is ended early by somebody who did not tell this process."""
+    """As the load is ended early by someone who did not tell this process."""
 
 
 @dataclass(frozen=True, slots=True)

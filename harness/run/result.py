@@ -1,7 +1,7 @@
 """How a run, or a series of runs, ended: what `run_scenario`, `run_series` and `chaos_run` return.
 
 Tests assert on it. A figure that was not measured raises `NotMeasuredError` and says why: no
-assertion passes on what nobody knows.
+assertion passes on what no one knows.
 """
 
 from dataclasses import dataclass, field
@@ -187,7 +187,7 @@ class RunResult:
 
     @property
     def corrupt(self) -> int:
-        """Loans that were booked otherwise than asked for or told."""
+        """Loans that were booked differently from asked for or told."""
         return run_figures.loans(self.details, "corrupt")
 
     @property

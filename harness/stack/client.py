@@ -51,7 +51,7 @@ class StackClient:
         """SIGKILL; returns when the process is gone. The process ids by name.
 
         The supervisor itself orders the restart after the given time, or after two minutes, so that
-        a killed process comes back even if nobody asks.
+        a killed process comes back even if no one asks.
         """
         return self._ask(
             StackRequest("kill", self._names(target), restart_after_seconds), ProcessIds

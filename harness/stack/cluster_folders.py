@@ -1,7 +1,7 @@
 """The folders of database clusters: one is kept for the next stack, and all are removed in the end.
 
 What ``initdb`` leaves is kept, as making it is a fifth of an `up`. It depends on the programs and
-on how they are called, and on nothing else; its superuser has a password that nobody knows. It is
+on how they are called, and on nothing else; its superuser has a password that no one knows. It is
 written to the disk before it gets its name, so that there is a whole one or none. Only the last few
 that were used are kept.
 
@@ -112,7 +112,7 @@ def _prune(cache: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a kept one; killed meanwhile, it leaves half of one that nobody takes for whole."""
+    """Remove a kept one; killed meanwhile, it leaves half of one that no one takes for whole."""
     half = folder if folder.suffix == _HALF else folder.with_name(f"{folder.name}{_HALF}")
     if half != folder and folder.is_dir():
         shutil.rmtree(half, ignore_errors=True)
@@ -146,7 +146,7 @@ def _held(cache: Path, seconds: float | None = None, *, shared: bool = False) ->
 def remove_database(data_dir: Path) -> None:
     """Removes the folder of a database whose server is dead, and the server's shared memory.
 
-    A segment is removed only where nobody is attached to it, and key, id, the process that made it
+    A segment is removed only where no one is attached to it, and key, id, the process that made it
     and that process's user are those that the server wrote down in its folder.
     """
     deadline = time.monotonic() + _DETACHED_SECONDS_MAX

@@ -13,7 +13,7 @@ from harness.stack.state import Stack
 from harness.stack.supervised_process import Child
 
 UNDO_SECONDS = 120.0
-"""How long a killed process stays down, or a frozen one still, if nobody says how long: who asked
+"""How long a killed process stays down, or a frozen one still, if no one says how long: who asked
 may have died."""
 UNDO_SECONDS_MAX = 24 * 3600.0
 
@@ -23,7 +23,7 @@ class Control:
 
     ``children`` are the processes of the stack, by name; ``wait_ready`` waits for so many seconds
     until one of them answers, and returns when, in monotonic nanoseconds. ``stopping`` is set when
-    somebody asks for the end.
+    someone asks for the end.
     """
 
     def __init__(

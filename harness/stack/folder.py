@@ -1,4 +1,4 @@
-"""A state folder: where one can be, and what must not stand in it.
+"""A state folder: where one can be, and what must not are in it.
 
 A checkout or an artefact may bring a state folder along, with links and FIFOs under the names that
 we use. So every part is what `lendchaos up` makes, or the folder is not used.
@@ -104,7 +104,7 @@ def has_been_used(state_dir: Path) -> bool:
 
 
 def is_private(folder: Path) -> bool:
-    """Whether nobody but us can enter it: ours, of mode 0700 or less, and no link.
+    """Whether no one but us can enter it: ours, of mode 0700 or less, and no link.
 
     OSError where it is not there.
     """
@@ -114,7 +114,7 @@ def is_private(folder: Path) -> bool:
 
 
 def may_be_planted(folder: Path) -> bool:
-    """Whether anybody may make folders where this one lies, and somebody else made it.
+    """Whether anybody may make folders where this one lies, and someone else made it.
 
     Elsewhere another owner is no stranger: a container's root works in the folders of a user.
     """

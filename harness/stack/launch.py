@@ -103,14 +103,14 @@ TO_UP: Codec[LaunchReport] = Codec(LaunchReport)
 
 
 def silent(_line: str) -> None:
-    """Progress that nobody reads."""
+    """Progress that no one reads."""
 
 
 @contextlib.contextmanager
 def state_lock(state_dir: Path, progress: Progress) -> Iterator[None]:
     """Holds the state folder for one change at a time; makes the folder.
 
-    UsageError where there can be none; HarnessError where it cannot be made or used, or somebody
+    UsageError where there can be none; HarnessError where it cannot be made or used, or someone
     else held it for too long.
     """
     path = entered(state_dir) / CHANGE_LOCK

@@ -38,7 +38,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError
 
 BENCHMARK_NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
-"""Set aside for tests between network devices (RFC 2544): nobody's real addresses."""
+"""Set aside for tests between network devices (RFC 2544): no one's real addresses."""
 _BLOCK_BITS = 28
 _CLONE_NEWNET = 0x40000000
 _COMMAND_SECONDS_MAX = 5.0
@@ -74,7 +74,7 @@ class Wire:
         return str(ipaddress.IPv4Address(self.block) + number)
 
     def holds(self, host: str) -> bool:
-        """Whether a host is one of them, and nobody's real address."""
+        """Whether a host is one of them, and no one's real address."""
         hosts = {self.host(number) for number in range(2 ** (32 - _BLOCK_BITS))}
         return host in hosts and ipaddress.IPv4Address(host) in BENCHMARK_NETWORK
 

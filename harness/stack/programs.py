@@ -50,7 +50,7 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _BUILD_SECONDS_MAX = 600.0
 _BUILDING = ".build-"
 _LEFT_AFTER_SECONDS = 3 * _BUILD_SECONDS_MAX
-"""A folder that is older belongs to nobody who still builds."""
+"""A folder that is older belongs to no one who still builds."""
 
 Progress = Callable[[str], None]
 
@@ -165,7 +165,7 @@ def _version_of(program: Path, pattern: str) -> str | None:
 def cache_dir() -> Path:
     """Our own folder for built programs: below XDG_CACHE_HOME, ~/.cache or the temporary folder.
 
-    HarnessError where others can enter the folder in the temporary folder, or somebody else made
+    HarnessError where others can enter the folder in the temporary folder, or someone else made
     the one below XDG_CACHE_HOME where everybody may make some.
     """
     # A relative one would lie in whatever checkout we are in, whose programs are not ours.

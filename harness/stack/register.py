@@ -6,7 +6,7 @@ stack's id and its key, and the boot. The id is told to whoever asks the service
 the key is nowhere but here and in the state file. A state file that is not listed counts for
 nothing. One of an earlier boot is ours, and none of the process ids in it mean anything.
 
-One file for each folder, so that nobody has to wait for anybody. An entry goes with its stack, and
+One file for each folder, so that no one has to wait for anybody. An entry goes with its stack, and
 at the next `up` where its folder is gone.
 """
 
@@ -31,7 +31,7 @@ from harness.stack.folder import is_private
 
 _NAME = "lendchaos"
 _OURS = re.compile(rf"[0-9a-f]{{32}}\.json|{HALF_WRITTEN}")
-"""Entries, and what becomes one. The folder may have been somebody's before XDG_STATE_HOME led to
+"""Entries, and what becomes one. The folder may have been someone's before XDG_STATE_HOME led to
 it, and nothing else in it is read or removed.
 """
 _HALF_SECONDS = 60.0
@@ -93,7 +93,7 @@ def register_dir() -> Path:
 
 
 def _homes() -> Iterator[Path]:
-    """Homes that belong to this user: `sudo` may leave HOME at somebody else's."""
+    """Homes that belong to this user: `sudo` may leave HOME at someone else's."""
     candidates = [os.environ.get("HOME", "")]
     with contextlib.suppress(KeyError):
         candidates.append(pwd.getpwuid(os.geteuid()).pw_dir)

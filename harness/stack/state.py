@@ -322,5 +322,5 @@ def clear(state_dir: Path) -> None:
 
 
 def socket_path_for(state_dir: Path) -> Path:
-    """Where the supervisor of a state folder listens, and nobody else may look."""
+    """Where the supervisor of a state folder listens, and no one else may look."""
     return state_dir / "supervisor.sock"

@@ -70,7 +70,7 @@ class Child:
     ``ordered_ns`` is the monotonic instant of the last order to start; ``last_exit`` is the code of
     the last end, negative for a signal; ``restarts`` counts starts after the first. ``started_by``
     says what started it first after it was taken down (``request``: a call of `order_restart`,
-    ``timer``: the time set by the one who took it down, ``supervisor``: nobody but us), and is
+    ``timer``: the time set by the one who took it down, ``supervisor``: no one but us), and is
     empty while it is down.
     """
 
@@ -171,7 +171,7 @@ class Child:
                 self.process.send_signal(number)
 
     def hurry(self) -> None:
-        """Sends a process that is stopping by somebody else's order the signal that is prompt."""
+        """Sends a process that is stopping by someone else's order the signal that is prompt."""
         self._signal(self.spec.restart_signal)
         self._record("hurried", self.spec.name)
 
@@ -227,7 +227,7 @@ class Child:
         return self.thawed_ns
 
     def _let_orphans_go_on(self) -> None:
-        """SIGCONT to what is left of a frozen process that somebody killed.
+        """SIGCONT to what is left of a frozen process that someone killed.
 
         Its children cannot see that it is gone while they are stopped: those of PostgreSQL would
         hold its shared memory for ever, and no other server could start on the same data.

@@ -194,7 +194,7 @@ class Supervisor:
         await child.start()
 
     async def stop_when_forgotten(self) -> None:
-        """Ends the stack when its state file is gone or its folder moved: nobody could find it.
+        """Ends the stack when its state file is gone or its folder moved: no one could find it.
 
         Until then the register lists it, whoever empties it: a cleaner of `/tmp`, or an `up` in a
         container that has the same home and does not see our folder.
@@ -239,7 +239,7 @@ def _last_words(log_path: Path) -> str:
 
 
 def _report(report: protocol.LaunchReport) -> None:
-    """Tells `up` one line. Fails when nobody listens any more: then the stack is not wanted."""
+    """Tells `up` one line. Fails when no one listens any more: then the stack is not wanted."""
     os.write(1, protocol.TO_UP.encode(report))
 
 

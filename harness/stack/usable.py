@@ -133,6 +133,6 @@ def _require_listening(service_url: str) -> None:
         socket.create_connection(split_target(service_url), ANSWER_SECONDS_MAX).close()
     except OSError as error:
         raise HarnessError(
-            f"nobody listens at {service_url} ({error.strerror or error}): is the service running"
+            f"no one listens at {service_url} ({error.strerror or error}): is the service running"
             " there?"
         ) from error

@@ -1,4 +1,4 @@
-"""The supervisor's part in healing: somebody else is called when nobody else is left.
+"""The supervisor's part in healing: someone else is called when no one else is left.
 
 Supervisor and stack outlive a conductor and its guardian. When both are dead, or when a fault is
 not healed although its deadline has passed (both stopped), `python -m harness.faults.heal.guardian
@@ -36,7 +36,7 @@ class Open:
     run: JournalRow | None = None
 
     def reason(self) -> str | None:
-        """Why somebody has to be called now; None when nobody has."""
+        """Why someone has to be called now; None when no one has."""
         if late := [fault.name for fault in self.faults if fault.overdue(GRACE_SECONDS)]:
             return f"the deadline of {', '.join(late)} has passed"
         if self.run is None or not self.run.run:
@@ -77,7 +77,7 @@ async def stand_by(stack: Stack, record: Callable[..., None]) -> None:
 
 
 async def _call(stack: Stack) -> None:
-    """Have somebody heal, in bounded time."""
+    """Have someone heal, in bounded time."""
     command = [*module_command("harness.faults.heal.guardian"), "--once"]
     command += ["--state-dir", str(stack.state_dir)]
     with contextlib.suppress(OSError):

@@ -175,7 +175,7 @@ def may_have_worked(answer: Answer) -> bool:
 
 
 def judge_borrow(answer: Answer, truth: GroundTruth = NO_TRUTH) -> Classification:
-    """Approved, referred, rightly declined, failed, or nobody knows until the ledger is read."""
+    """Approved, referred, rightly declined, failed, or no one knows until the ledger is read."""
     status = answer.status
     if status is None:
         outcome = Outcome.INDETERMINATE if answer.sent else Outcome.FAILED

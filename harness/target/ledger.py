@@ -109,7 +109,7 @@ def entry_of(
 ) -> LedgerEntry:
     """One loan from its `COLUMNS`; HarnessError where a value is not what it is for.
 
-    Null is no key, no account and no money: a row of somebody else must not end the reading.
+    Null is no key, no account and no money: a row of someone else must not end the reading.
     """
     cursor = row["cursor"]
     if isinstance(cursor, Decimal) and cursor == int(cursor):

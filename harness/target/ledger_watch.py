@@ -208,7 +208,7 @@ def _essence(entries: Iterable[LedgerEntry]) -> Counter[tuple[_Identity, int]]:
 def _with(versions: list[LedgerEntry], listed: list[LedgerEntry]) -> list[LedgerEntry]:
     """All versions seen so far; those of the newest listing last, as it shows them.
 
-    A version stands in it as often as one listing showed it: reading twice repeats nothing.
+    A version is in it as often as one listing showed it: reading twice repeats nothing.
     """
     again = Counter(map(_identity, listed))
     earlier = []

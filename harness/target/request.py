@@ -31,7 +31,7 @@ class Request:
     name: str = ""
 
     def __str__(self) -> str:
-        """As messages name it: without its query, which may hold what nobody should read."""
+        """As messages name it: without its query, which may hold what no one should read."""
         return f"{self.method} {self.path.partition('?')[0]}"
 
     @property

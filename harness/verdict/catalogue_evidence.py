@@ -52,7 +52,7 @@ EVIDENCE = {
         rule="A complete listing of the ledger",
         decided="The listing ended early, lacks loans that the target knows by key, has the same"
         " row twice, or differs from the tables; or the target, asked by key, gave no clear answer,"
-        " showed loans of other keys, or showed a loan otherwise than it is listed; or the accounts"
+        " showed loans of other keys, or showed a loan differently from the listing; or the accounts"
         " of the run are not known.",
         causes="Paging that skips rows; a replica that is behind; a filter that is ignored.",
         more="Compare the keys in the evidence with the audit call and with the answers by key.",
@@ -108,7 +108,7 @@ EVIDENCE = {
     ),
     "foreign_change": _open(
         title="Something else changed the stack during the run",
-        rule="Nobody else changes the stack",
+        rule="No one else changes the stack",
         effect="Leaves the run open, unless something else already fails it. It is a note in a run"
         " that waits for such a change, as the scenario named watch does.",
         decided="During the run the stack's own Toxiproxy had a toxic, a proxy or a switched-off"

@@ -37,7 +37,7 @@ OF_LOANS = {
     ),
     "duplicated": _loan(
         title="A borrower asked once and was lent money more than once",
-        requires="Nobody is lent money twice for one request",
+        requires="No one is lent money twice for one request",
         rule="Loans paid out more than once",
         decided="One key has more than one loan in the ledger, or a loan that was paid out twice.",
         causes="A retry meets a replica without the key; a payout is repeated after a crash.",
@@ -54,7 +54,7 @@ OF_LOANS = {
         " `outcome: not_applied`.",
     ),
     "corrupt": _loan(
-        title="A loan was booked otherwise than asked for or told",
+        title="A loan was booked differently from asked for or told",
         requires="Every loan is as it was asked for and told",
         rule="Loans not as asked for or told",
         decided="A loan has another amount, account, loan id or status than was asked for and"
@@ -64,8 +64,8 @@ OF_LOANS = {
     ),
     "orphan": _loan(
         title="The ledger holds loans that no request asked for",
-        requires="The ledger holds no loan that nobody asked for",
-        rule="Loans that nobody asked for",
+        requires="The ledger holds no loan that no one asked for",
+        rule="Loans that no one asked for",
         decided="A loan is on an account of this run under a key that the run did not use. It is"
         " not judged where the run's own record is damaged.",
         causes="The service makes keys of its own for a retry; another client uses the accounts.",
@@ -86,7 +86,7 @@ OF_LOANS = {
 OF_ANSWERS = {
     "invariant_violated": _invariant(
         title="The target reports that one of its own rules is broken",
-        requires="The target keeps its own rules, and nobody is lent to who must not be",
+        requires="The target keeps its own rules, and no one is lent to who must not be",
         rule="Violations of the rules of lending",
         figure="",
         is_money=True,
@@ -97,7 +97,7 @@ OF_ANSWERS = {
     ),
     "false_decline": _invariant(
         title="A borrower who was entitled to a loan was refused",
-        requires="Nobody is refused who is entitled to a loan",
+        requires="No one is refused who is entitled to a loan",
         rule="Entitled borrowers refused",
         decided="A borrower who is entitled to a loan, or to log in, was declined, or answered 401,"
         " 403, 404, 410, 423 or 451. A 401 to a session that had ended rightly is none, nor is a"

@@ -34,7 +34,7 @@ from harness.verdict.types import Reconciliation
 
 EXAMPLES_MAX = 20
 AT_RISK = tuple(code for code in LOANS if code != "orphan")
-"""An orphan is no loan of a request: nobody asked for its principal."""
+"""An orphan is no loan of a request: no one asked for its principal."""
 _COUNTED = (*AT_RISK, "orphan", "committed_unknown", "not_committed_unknown")
 DIFFERING = ("amount", "loan id", "account", "status or payout")
 """What of a corrupt loan may be another."""
@@ -226,7 +226,7 @@ class _Reconciliation:
             self._found[name].append(request.key)
 
     def _by_key(self, request: AskedLoan) -> list[Loan] | None:
-        """The loans of a key that the listing lacks; None where nobody knows."""
+        """The loans of a key that the listing lacks; None where no one knows."""
         granted, answer = request.told in GRANTED, self._answers.get(request.key)
         sampled = not granted and request.told is not Told.NEVER_SENT
         if answer is None and request.told is Told.NEVER_SENT:

@@ -56,7 +56,7 @@ def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path
     """Remove what an earlier command wrote there, before anything else is looked at.
 
     A request that is refused, or a run that is killed, would leave it, and CI would read a pass in
-    it. A file of somebody else stays until it is replaced.
+    it. A file of someone else stays until it is replaced.
     """
     if path is None or context.resilient_parsing or not os.path.isfile(path):  # noqa: PTH113  # never raises
         return path
@@ -196,7 +196,7 @@ def ci_outputs(
 ) -> CiOutputs:
     """What is to be written; with ``unasked`` also what GitHub's runner asks for by itself.
 
-    ``others`` are files that somebody else will write, by the option that names each.
+    ``others`` are files that someone else will write, by the option that names each.
 
     Raises:
         UsageError: a file cannot be written where it is wanted, or the address is none.

@@ -1,6 +1,6 @@
 """What the shell may complete a word to. Nothing here starts anything, and nothing can fail.
 
-A completion that raises would print a traceback into somebody's half-typed command.
+A completion that raises would print a traceback into someone's half-typed command.
 """
 
 from collections.abc import Iterable

@@ -272,7 +272,7 @@ def action(
 
 
 def _add(path: Path, what: What, text: str, by: str) -> None:
-    """Append one event of somebody beside."""
+    """Append one event of someone beside."""
     said = " ".join(text.split())
     if not said:
         raise UsageError("there is nothing in the text")

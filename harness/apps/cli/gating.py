@@ -114,7 +114,7 @@ def gate_selftest(
 
 
 def _own_stack(options: list[str]) -> list[str]:
-    """The options, with a place for stacks that is nobody else's, where none is up."""
+    """The options, with a place for stacks that is no one else's, where none is up."""
     known = given(options)
     with naming_places(options):
         if known.host:

@@ -56,7 +56,7 @@ class RunDocument:
 
 @dataclass(frozen=True, slots=True)
 class LocustOutput:
-    """Where Locust writes. ``fileno`` None is our own output; ``kept`` is what nobody may need."""
+    """Where Locust writes. ``fileno`` None is our own output; ``kept`` is what no one may need."""
 
     fileno: int | None = None
     kept: IO[bytes] | None = None

@@ -200,7 +200,7 @@ def down(state_dir: StateDir = None, json: Json = False) -> None:
 def _heal_left_over(stack: Stack) -> list[str]:
     """Names of the faults that were left open and are healed now.
 
-    What heals brings drivers: where the journal says that nothing is broken, it is not loaded.
+    What heals brings drivers: where the journal says that nothing is injected, it is not loaded.
     """
     from harness.history.journal import Journal  # noqa: PLC0415
 

@@ -155,7 +155,7 @@ def report(
 
 @contextmanager
 def _reading(run: Path) -> Iterator[tuple[SlowNotice, _Stored]]:
-    """The run as it was left, and somebody who says what takes long."""
+    """The run as it was left, and someone who says what takes long."""
     with SlowNotice(f"reading {run}") as doing:
         from harness.history.reader import read_facts  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
-"""Who attends a game day: people at a terminal, or nobody.
+"""Who attends a game day: people at a terminal, or no one.
 
 What happens is told in lines that stay. For people, a few lines live below them. Keys are read one
-by one, without a line to be sent off; a note is typed in the last line. Where nobody is there, in
+by one, without a line to be sent off; a note is typed in the last line. Where no one is there, in
 CI, every go is given; a manual fault is injected by the command that the plan names for it, and a
 step that has none is left out. After a stop for safety, or an end from outside, nothing more is
 broken. Signals become commands: whoever closes the terminal pauses the day.
@@ -53,7 +53,7 @@ KEYS = {
     "r": command(What.RESTORED),
 }
 _ENDS_ALL = (ExitCode.SAFETY_STOP, ExitCode.INTERRUPTED)
-_NOBODY = "nobody is there to inject the manual fault, and the plan names no command for it"
+_NOBODY = "no one is there to inject the manual fault, and the plan names no command for it"
 
 
 class _Attendance(ABC):
@@ -291,7 +291,7 @@ def attend(
     tell: Tell,
     **how: Any,
 ) -> int:
-    """Conduct a day with people at a ``console``, or with nobody, who is told in lines; its exit
+    """Conduct a day with people at a ``console``, or with no one, who is told in lines; its exit
     code. ``how`` goes to `GameDay`.
     """
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -308,7 +308,7 @@ def attend(
 
 
 def _end(post: Post, why: str) -> None:
-    """What is under way ends, and the day is paused: nobody says anything any more."""
+    """What is under way ends, and the day is paused: no one says anything any more."""
     post(command(What.ABORT, why))
     post(command(What.PAUSED, LOST))
 
@@ -317,7 +317,7 @@ def _end(post: Post, why: str) -> None:
 def signals_as_commands(post: Post, *, attended: bool = True) -> Iterator[None]:
     """Signals that end a program become commands; stopping it would leave a run without anybody.
 
-    A Ctrl-C ends what is under way; where nobody is asked afterwards, it ends the day, too.
+    A Ctrl-C ends what is under way; where no one is asked afterwards, it ends the day, too.
     """
 
     def heard(number: int, _frame: Any) -> None:

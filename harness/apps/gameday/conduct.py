@@ -187,7 +187,7 @@ class GameDay:
             raise full
 
     def _end_step(self, step: GameDayStep, ended: RunResult) -> OSError | None:
-        """Write down how it ended; the error, if it was for want of room."""
+        """Write down how it ended; the error, if it was for lack of room."""
         folder, verdict, full = ended.path, ended.last.get("verdict"), None
         status = RunDirectory(folder).read_status([]) if folder else None
         ordered = self._view.stage is Stage.ENDING

@@ -137,10 +137,10 @@ class GameDayStep:
 
     ``scenario`` is a name under ``./scenarios`` or a path. ``options`` are those of ``locust -f``,
     as words. ``expect`` says, in the planner's words, what should be seen. A step with a
-    ``manual_fault`` breaks nothing itself: the text says what somebody is to break by hand while
+    ``manual_fault`` breaks nothing itself: the text says what someone is to break by hand while
     the scenario only watches. ``at_s`` is when it should begin and ``length_s`` how long it is
     planned to take, in seconds after the session's start; both None where nothing was planned.
-    ``inject`` and ``restore`` are commands that stand in for the hand where nobody is there, each
+    ``inject`` and ``restore`` are commands that stand in for the hand where no one is there, each
     so many seconds after the load began. ``place`` is line and column in the file.
     """
 
@@ -196,7 +196,7 @@ class GameDayPlan:
 
 
 class _Head(Section):
-    """What stands in the file of a day alone."""
+    """What is in the file of a day alone."""
 
     HINTS: ClassVar = {
         "version": VERSION_HINT,

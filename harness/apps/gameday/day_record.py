@@ -36,7 +36,7 @@ class RecordSource(StrEnum):
     """Whose word an entry of the timeline is."""
 
     SESSION = "session"
-    """Somebody said or did it, and the session wrote it down."""
+    """Someone said or did it, and the session wrote it down."""
     HARNESS = "harness"
     """The harness did it: a fault was injected or healed."""
     DATA = "data"
@@ -56,7 +56,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What somebody wrote down while it ran."""
+    """What someone wrote down while it ran."""
 
     at_utc: str
     text: str
@@ -76,7 +76,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class ManualFault:
-    """A manual fault of which somebody said that it was injected, or restored.
+    """A manual fault of which someone said that it was injected, or restored.
 
     ``seen_utc`` is when the borrowers' answers show it, ``seen_after_s`` the seconds from what was
     said to what was seen (negative: seen first); both None where the answers show nothing.

@@ -185,7 +185,7 @@ def _end_of(path: Path) -> Event:
             how = int(verdict.exit_code), str(verdict.verdict)
             return Event(What.RUN_ENDED, "", None, verdict.sentence, "", path.name, *how)
         if time.monotonic() > deadline:
-            said = "no verdict: nobody judged it; `lendchaos judge` does"
+            said = "no verdict: no one judged it; `lendchaos judge` does"
             code = int(ExitCode.INCONCLUSIVE)
             return Event(What.RUN_ENDED, "", None, said, "", path.name, code)
         time.sleep(0.2)

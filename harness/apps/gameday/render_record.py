@@ -112,15 +112,15 @@ def _manual_faults(record: Record, one: Try) -> Table:
     return _table(
         "By hand|Said at (UTC)|Seen at (UTC)|Difference",
         rows,
-        "Nobody said that the fault was injected or restored.",
-        "Said is when somebody told the session; seen is the nearest beginning or end of an"
+        "No one said that the fault was injected or restored.",
+        "Said is when someone told the session; seen is the nearest beginning or end of an"
         " impairment that the borrowers' answers show.",
     )
 
 
 def _tables(record: Record) -> dict[str, Table]:
     """What people expected, said and have to do; what it takes to do each run again; all files."""
-    at, nobody, day = partial(_at, record), Cell("nobody yet", tone="inconclusive"), "whole day"
+    at, nobody, day = partial(_at, record), Cell("no one yet", tone="inconclusive"), "whole day"
     steps: list[tuple[Cell | str, ...]] = []
     runs: list[tuple[Cell | str, ...]] = []
     for step in record.steps:
@@ -148,7 +148,7 @@ def _tables(record: Record) -> dict[str, Table]:
     return {
         "steps": _table("Step|Expected|Observed|Outcome", steps, "The plan has no step."),
         "timeline": _table(happened, timeline, "Nothing happened."),
-        "notes": _table("Time (UTC)|Step|Note|By", notes, "Nobody wrote anything down."),
+        "notes": _table("Time (UTC)|Step|Note|By", notes, "No one wrote anything down."),
         "actions": _table("Open action|Owner|Step|Done on", actions, "None was written down."),
         "runs": _table(f"Run|Step|{again_with}|Measured from", runs, "No step was run."),
         "versions": _table("What|Version", versions, ""),

@@ -104,7 +104,7 @@ def details(view: View, step: GameDayStep) -> RenderableType:
             for f in preview.faults
             for quiet in ("" if f.expects_impact else "; borrowers should not notice it",)
         ),
-        ("radius", "; ".join(touched) or "no fault: nothing is broken"),
+        ("radius", "; ".join(touched) or "no fault: nothing is injected"),
         ("untouched", untouched),
         ("stops if", stops or "nothing: all conditions are off"),
     ]

@@ -31,7 +31,7 @@ LOGS_FOLDER = "logs"
 LOST = "lost terminal"
 """How a step was aborted whose terminal was closed, or whose process died."""
 FULL_DISK = "full disk"
-"""Why a step was aborted that may be begun again once there is room, also where nobody is asked."""
+"""Why a step was aborted that may be begun again once there is room, also where no one is asked."""
 
 
 class What(StrEnum):
@@ -48,7 +48,7 @@ class What(StrEnum):
     """With ``text``: ``done``, ``aborted``, or ``refused``: its run could not begin."""
     NOTE = "note"
     INJECTED = "pulled"
-    """Somebody says that the manual fault was injected, now; or that it was taken back."""
+    """Someone says that the manual fault was injected, now; or that it was taken back."""
     RESTORED = "restored"
     ABORT = "abort"
     """With ``text``: how it was ordered (key, word, page, heal, signal), or why it had to be."""
@@ -81,7 +81,7 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def command(what: What, text: str = "", by: str = "") -> Event:
-    """What somebody orders or tells; it has neither a time nor a step yet."""
+    """What someone orders or tells; it has neither a time nor a step yet."""
     return Event(what, "", None, text, by)
 
 
@@ -284,7 +284,7 @@ class SessionStore:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let somebody else conduct it."""
+        """Let someone else conduct it."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None

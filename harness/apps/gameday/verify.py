@@ -46,7 +46,7 @@ _NAMED = re.compile(r'<meta name="lendchaos-record" content="([0-9a-f]{64})">')
 _EVIDENCE = re.compile(
     rf"{PLAN_FILE}|{SESSION_FILE}|{RUNS_FOLDER}/(?:.*/)?(?!verdict|report)[^/]*\.jsonl?"
 )
-"""Files that could change what is judged, though nobody named them."""
+"""Files that could change what is judged, though no one named them."""
 
 
 class CheckState(StrEnum):
@@ -204,7 +204,7 @@ def _runs(folder: Path, claimed: dict[str, Any], runs: Runs) -> Iterator[Checked
 
 
 def _wrong(verdict: Any, now: dict[str, Any]) -> str:
-    """The figures that a verdict has otherwise than now, or not at all; by whom is no figure."""
+    """The figures that a verdict has differently from now, or not at all; by whom is no figure."""
     if not isinstance(verdict, dict):
         return "verdict"
     names = (name for name in now if name not in verdict or verdict[name] != now[name])

@@ -181,7 +181,7 @@ class Runner:
         self._thread.start()
 
     def end(self) -> None:
-        """Whatever is under way ends in order; for an end that nobody planned."""
+        """Whatever is under way ends in order; for an end that no one planned."""
         if self._thread.is_alive():
             self.abort()
             self._thread.join(END_SECONDS_MAX)

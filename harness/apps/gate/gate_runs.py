@@ -135,7 +135,7 @@ class Bench:
         self._share()
         stack = load_state(self.state_dir.absolute())
         if stack is None:
-            raise HarnessError(f"the stack in {self.state_dir} is gone: somebody took it down")
+            raise HarnessError(f"the stack in {self.state_dir} is gone: someone took it down")
         return stack
 
     def _share(self) -> None:

@@ -66,7 +66,7 @@ def _ordered(run: Run | None) -> Any:
 
 
 def _one_line(text: object) -> str:
-    """What somebody typed, fit for a report and a terminal."""
+    """What someone typed, fit for a report and a terminal."""
     words = " ".join(str(text or "").split())
     return "".join(c for c in words if c.isprintable())[:REASON_CHARACTERS_MAX]
 

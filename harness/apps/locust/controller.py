@@ -99,7 +99,7 @@ class Run:
 
     @property
     def interrupted(self) -> bool:
-        """True once somebody, or a stop condition, ended the run early."""
+        """True once someone, or a stop condition, ended the run early."""
         return self._interrupted_ns is not None
 
     def interrupt(self, by: RunEndedBy = "hand") -> None:
@@ -107,7 +107,7 @@ class Run:
         self._end_load(by, "interrupted: healing and draining; Ctrl-C once more quits at once")
 
     def break_off(self, text: str) -> None:
-        """The disk takes no more: as `interrupt`, but nobody did, and the verdict says why."""
+        """The disk takes no more: as `interrupt`, but no one did, and the verdict says why."""
         if not self.note_trouble(text):
             self._progress.say(text)  # the verdict has it from the conductor
         self._end_load("disk", "the disk takes no more: healing and draining")
@@ -151,7 +151,7 @@ class Run:
         """Remember a reason not to trust the evidence; each once.
 
         False when it comes too late for the verdict. ``from_now`` is False where it is not known
-        since when, as with the user's code: what else that did wrong nobody knows.
+        since when, as with the user's code: what else that did wrong no one knows.
         """
         if self._reported or self.over.is_set():
             return False
@@ -316,7 +316,7 @@ class Run:
         write_over_bar("stdout", judged.summary.rstrip("\n") + "\n")
 
     def _receive(self, link: ConductorLink, timeout_s: float) -> Heard | None:
-        """The next message that somebody waits for; the rest is told or obeyed here."""
+        """The next message that someone waits for; the rest is told or obeyed here."""
         message = link.receive(timeout_s)
         match message:
             case protocol.RunFailed(exit_code, text):

@@ -240,7 +240,7 @@ class RunController:
         return [] if found is None else planning.announced(found, self.environment.parsed_options)
 
     def objection(self, form: Mapping[str, str]) -> str | None:
-        """Why a run cannot be started with what stands in the start form; None where it can."""
+        """Why a run cannot be started with what is in the start form; None where it can."""
         found, options = self._locustfile(), self.environment.parsed_options
         return planning.objection(form, found, options, self.run_time_s) if found else None
 

@@ -2,7 +2,7 @@
 
 The events files are what the verdict will be made from, and every load process of the run appends
 to them: read here, they tell the same story whatever number of processes there is, and no load
-process does anything for it. They are read only while somebody looks, and a bounded amount a
+process does anything for it. They are read only while someone looks, and a bounded amount a
 second: being watched must not make the load late.
 
 Seconds count from zero; an operation belongs to the bin of its planned start, as everywhere.
@@ -108,7 +108,7 @@ class LiveSeries:
 
     def recent(self, now_s: float) -> dict[str, Any]:
         """The figures of those that ended in the last seconds, whenever they were due: in a total
-        outage all of them failed, although nobody knows yet of those who wait.
+        outage all of them failed, although no one knows yet of those who wait.
         """
         since_s = now_s - RECENT_SECONDS
         self._answers = [answer for answer in self._answers if answer[0] >= since_s]

@@ -274,7 +274,7 @@ def leave_out_empty_tables(environment: Any) -> None:
 
 
 def _free_port() -> int:
-    """A port that nobody listens on, below those of the stacks."""
+    """A port that no one listens on, below those of the stacks."""
     # Not seeded: two runs with one seed must not meet either.
     ports = random.SystemRandom().sample(range(10_000, 12_000), 2_000)
     return next(filter(is_free, ports), LOCUST_PORT)
@@ -282,7 +282,7 @@ def _free_port() -> int:
 
 def require_port(host: str, port: int) -> None:
     """Before Locust fails to serve its page there: UsageError where there is no such address,
-    HarnessError where somebody else listens.
+    HarnessError where someone else listens.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:

@@ -105,7 +105,7 @@ class Door:
     def refuse_order(self) -> Any:
         """403 for an order that another page sends; None otherwise.
 
-        No page can send the header to another origin: browsers ask first, and nobody agrees.
+        No page can send the header to another origin: browsers ask first, and no one agrees.
         """
         by_header = TOKEN_HEADER in request.headers
         refusal = self.may_not_look() if by_header else self.may_not_order()

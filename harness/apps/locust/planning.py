@@ -93,7 +93,7 @@ def run_time(text: str) -> float:
 
 
 def state(options: Any, scenario: Scenario) -> None:
-    """Fill in what the scenario states and nobody gave otherwise: the start form shows it."""
+    """Fill in what the scenario states and no one gave otherwise: the start form shows it."""
     stated = {**scenario.load.settings, "fault_s": natural_s(scenario.faults)}
     for each in RUN_OPTIONS:
         fills = Use.STATED in each.uses and each.setting in stated and each.field != "rate"
@@ -228,10 +228,10 @@ def _stretch(
 
 
 def _shorter(settings: Settings, run_time_s: float, file: Resilience | None) -> str:
-    """Which shorter phases would do where nothing is broken: no time for a fault is needed."""
+    """Which shorter phases would do where nothing is injected: no time for a fault is needed."""
     least_s = max(PHASE_SECONDS_MIN, file.steady_state.min_baseline_s if file else 0.0)
     baseline_s, spare_s = settings.baseline_s, run_time_s - settings.warm_up_s
-    text = "; as nothing is broken, --fault 0s would do"
+    text = "; as nothing is injected, --fault 0s would do"
     if baseline_s + PHASE_SECONDS_MIN > spare_s:
         # Three quarters for what is normal, and the rest to look.
         baseline_s = max(least_s, math.floor(7.5 * spare_s) / 10)

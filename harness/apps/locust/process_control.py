@@ -36,7 +36,7 @@ from harness.load.exception_text import message_of, place_of
 
 _PR_SET_PDEATHSIG = 1
 END_SECONDS_MAX = 600.0
-"""For a run that somebody else ends: to drain, to heal and to judge."""
+"""For a run that someone else ends: to drain, to heal and to judge."""
 WORKER_END_SECONDS_MAX = 3.0
 READER_CHECK_SECONDS = 0.2
 HANDLER_CHECK_SECONDS = 0.1
@@ -88,7 +88,7 @@ def on_hang_up(handler: Callable[[], None]) -> None:
 
 
 def on_reader_gone(pipe: int, handler: Callable[[], None]) -> None:
-    """Call ``handler`` once nobody reads a pipe that we write to: whoever started us died, and
+    """Call ``handler`` once no one reads a pipe that we write to: whoever started us died, and
     the kernel closed the far end.
     """
     poller = get_original("select", "poll")()
@@ -230,7 +230,7 @@ class ByForce(SystemExit):
 
 @contextmanager
 def no_end_by_force() -> Iterator[None]:
-    """Nothing could be told after an `os._exit`; in a process that the file forks it is as ever."""
+    """Nothing could be told after an `os._exit`; in a forked process all is as usual."""
     own = os.getpid()
 
     def refuse(status: int) -> NoReturn:

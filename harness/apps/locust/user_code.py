@@ -213,7 +213,7 @@ class UserCode:
 
 
 class _Watched(EventHook):  # type: ignore[misc]  # Locust ships no types
-    """One of Locust's events, with somebody who hears what its listeners raise."""
+    """One of Locust's events, with someone who hears what its listeners raise."""
 
     code: UserCode
     name: str

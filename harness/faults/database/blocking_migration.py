@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COLUMN = "lendchaos_probe"
 ALTER_SECONDS_MAX = 0.5
 """After the long transaction ends, adding a column without a default takes milliseconds. What holds
-it up longer is a session of somebody else, and everybody waits behind the ALTER meanwhile."""
+it up longer is a session of someone else, and everybody waits behind the ALTER meanwhile."""
 ANSWER_SECONDS_MAX = 3.0
 """For the server to end our sessions; a frozen one never answers."""
 QUEUED_SECONDS_MAX = 2.0
@@ -36,7 +36,7 @@ TIMED_OUT = frozenset({"25P03", "25P04"})
 """SQLSTATE: `idle_in_transaction_session_timeout` or `transaction_timeout` ended the session."""
 READ_MS_MAX = 2000
 HELD_SECONDS_MIN = 0.3
-"""How long a transaction of somebody else has held the table to be named as what held it up."""
+"""How long a transaction of someone else has held the table to be named as what held it up."""
 CANARY_TIMEOUT_MS = 300
 CLEAN_UP_TRIES = 50
 """Times 0.1 s of waiting for the lock plus a pause: about ten seconds under full load."""
@@ -212,7 +212,7 @@ class BlockingMigrationInjector(Injector):
     def heal(self) -> int:
         """End the long transaction, and the ALTER if it does not end at once; the instant it ended.
 
-        Someone else's transaction may hold the table as well: nobody is to wait for that one.
+        Someone else's transaction may hold the table as well: no one is to wait for that one.
         """
         import psycopg
 

@@ -6,7 +6,7 @@ connection ends before that message is passed on. So every COMMIT it hits is kno
 whoever asked for it, by the simple or the extended protocol, in a pipeline or not. A statement
 that commits by itself, without a COMMIT, is passed on.
 
-It is a process of its own: its timing is nobody else's, and the link never leads to nothing. Its
+It is a process of its own: its timing is no one else's, and the link never leads to nothing. Its
 standard input is its lifeline. When that ends, however its parent died, or when its time is up, it
 leads the link back, withholds nothing from then on, and exits. Whoever heals as well finds it done.
 

@@ -1,4 +1,4 @@
-"""Heals when nobody else does; a process of its own, started before the first injection.
+"""Heals when no one else does; a process of its own, started before the first injection.
 
 `python -m harness.faults.heal.guardian RUN` holds a pipe to the conductor. When it closes without
 the word that all is in order (SIGKILL, out of memory), everything that the journal announced is
@@ -165,7 +165,7 @@ def guard(watch: GuardianWatch) -> bool:
 
 
 def look_once(state_dir: Path) -> bool:
-    """For a stack whose run nobody looks after any more; whether nothing is left broken."""
+    """For a stack whose run no one looks after any more; whether nothing is left broken."""
     stack = load_state(state_dir)
     if stack is None:
         return True

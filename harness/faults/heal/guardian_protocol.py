@@ -24,7 +24,7 @@ class GuardedRun:
 
 @dataclass(frozen=True, slots=True)
 class RunInOrder:
-    """The run is over: nobody has to heal it."""
+    """The run is over: no one has to heal it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ def _still(injector: Injector) -> bool:
 def healed_elsewhere(
     injector: Injector, fault: str, journal: Journal, since_ns: int
 ) -> JournalRow | None:
-    """The first heal by somebody else than the journal's writer, if the fault is gone indeed."""
+    """The first heal by someone else than the journal's writer, if the fault is gone indeed."""
     try:
         heals = [
             row

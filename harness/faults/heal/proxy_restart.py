@@ -1,7 +1,7 @@
 """The second way to heal a network fault: Toxiproxy itself is replaced.
 
 Toxiproxy 2.12 holds the lock of a proxy's toxics while it takes one out, and waits there for a
-chunk of data that it is just forwarding. When nobody reads at the far end, it waits for ever: every
+chunk of data that it is just forwarding. When no one reads at the far end, it waits for ever: every
 later call about that proxy hangs, and all healing with it (its issues 412 and 558). Then the
 supervisor kills the process and starts it again from its configuration file, which holds every
 proxy and no toxic. All connections through all links are cut by that, which is told.

@@ -4,7 +4,7 @@ A cut is a `timeout` toxic, as for a partition. Its removal closes the connectio
 through the cut. That is wanted: no network gives a stream with a hole in it.
 
 The thread never outlasts the planned length of its fault, so that a process which was stopped and
-goes on later does not cut what somebody else has healed. A cut that it leaves behind when it dies
+goes on later does not cut what someone else has healed. A cut that it leaves behind when it dies
 is a toxic of a known name, which any injector of the same fault removes.
 """
 

@@ -100,7 +100,7 @@ class LinkInjector(Injector):
         changed = [str(t) for t in proxy.toxics if t.name in self._names and t not in wanted]
         state = "enabled" if proxy.enabled else "disabled, so its toxics do nothing"
         here = proxy.listen == self._link.listen
-        state += "" if here else f", but on {proxy.listen}, where nobody looks for it"
+        state += "" if here else f", but on {proxy.listen}, where no one looks for it"
         streams = "missing: " + ", ".join(missing) if missing else "in place"
         streams += f", changed to {'; '.join(changed)}" if changed else ""
         in_place = proxy.enabled and here and not missing and not changed
@@ -109,7 +109,7 @@ class LinkInjector(Injector):
     def heal(self) -> int:
         """Take back what we did, if it is still there; the instant at which that was done.
 
-        A proxy that somebody removed meanwhile is made again: the link is to be as it was.
+        A proxy that someone removed meanwhile is made again: the link is to be as it was.
         """
         try:
             self._take_back()

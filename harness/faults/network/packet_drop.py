@@ -2,7 +2,7 @@
 
 A fault is one nftables table in the middle namespace of a wire, with one rule for each direction
 that counts what it drops. Both kernels sent those packets and hear nothing: they retransmit, each
-time after twice the wait. So when the fault is healed, a connection that nobody gave up stays
+time after twice the wait. So when the fault is healed, a connection that no one gave up stays
 silent until its next retransmission is due, which is up to as long again as the fault lasted.
 """
 

@@ -66,7 +66,7 @@ class FreezeInjector(ProcessInjector):
             return None
         told = listed((state.name, state.pid) for state in early)
         asked_ns = min(state.thawed_ns for state in early) or None
-        by = ", as somebody asked the supervisor to" if asked_ns else ""
+        by = ", as someone asked the supervisor to" if asked_ns else ""
         return Gone(EndedBy.NOBODY, f"no longer stopped: {told}{by}", asked_ns)
 
     def heal(self) -> int:

@@ -56,7 +56,7 @@ class KillInjector(ProcessInjector):
 
         It is the target's own doing only if the supervisor started it by itself. A heal writes into
         the journal before it asks for a start; another request, or another time that was set for
-        it, is somebody's who has no part in the run.
+        it, is someone's who has no part in the run.
         """
         back = [state for state in self._states().values() if state.alive]
         early = [state for state in back if state.ordered_ns < self._due_ns]
@@ -70,7 +70,7 @@ class KillInjector(ProcessInjector):
         if all(state.started_by == "supervisor" for state in early):
             text = f"the supervisor started {told} again"
             return Gone(EndedBy.TARGET, text, first.ordered_ns)
-        text = f"somebody had the supervisor start {told} again, by a {first.started_by}"
+        text = f"someone had the supervisor start {told} again, by a {first.started_by}"
         return Gone(EndedBy.NOBODY, text, first.ordered_ns)
 
     def heal(self) -> int:

@@ -167,7 +167,7 @@ class ProcessInjector(Injector):
         """Whether the supervisor sees of one of them that it was done."""
 
     def canary(self) -> Proof:
-        """Nobody who is meant answers a fresh connection."""
+        """No one who is meant answers a fresh connection."""
         silent, how = self._probe.silent()
         return Proof("canary", silent, f"during: {how}")
 

@@ -79,7 +79,7 @@ class FailureCusum:
 class Payouts:
     """What the target's ledger says was paid out under each key, read again and again.
 
-    Only loans of ``account_ids`` are ours: on a target of somebody else, others borrow as well.
+    Only loans of ``account_ids`` are ours: on a target of someone else, others borrow as well.
     """
 
     account_ids: frozenset[str]

@@ -112,7 +112,7 @@ def addresses_of(stack: Stack) -> list[Address]:
 
 
 def require_reach(stack: Stack, allow_targets: Collection[str], *, look_up: bool = True) -> None:
-    """Refuse a stack that leads to where nobody allowed us to go.
+    """Refuse a stack that leads to where no one allowed us to go.
 
     It was asked the same when it came up. It is asked again for each run, of what the state file
     says now: allowing a host is a decision of each run, and a file can be old or changed by hand.

@@ -19,7 +19,7 @@ class Bureau(StackPart, Killable, Restartable, Pausable):
     link: ClassVar[str] = BUREAU
 
     async def start(self, yard: Yard) -> None:
-        """Beside the replicas, which ask it first when somebody borrows."""
+        """Beside the replicas, which ask it first when someone borrows."""
         folder = yard.stack.state_dir / BUREAU_DATA
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

@@ -153,9 +153,9 @@ def abilities_of(part: StackPart) -> tuple[str, ...]:
 
 
 def who_answers(stack: Stack, url: str) -> str | None:
-    """The process of ours that answers one fresh connection, by its name; None if nobody does.
+    """The process of ours that answers one fresh connection, by its name; None if no one does.
 
-    HarnessError where somebody answers who is not of this stack: a replica left over from another
+    HarnessError where someone answers who is not of this stack: a replica left over from another
     one shares the port silently and would take part of the traffic.
     """
     answer = get(f"{url}{HEALTH_PATH}")

@@ -109,7 +109,7 @@ def create_cluster(spec: ClusterSpec, log_path: Path) -> None:
     _make_folder(spec)
 
     def keep(folder: Path) -> None:
-        """To be copied: synced, and with a password that nobody knows."""
+        """To be copied: synced, and with a password that no one knows."""
         unknown = replace(spec, data_dir=folder, superuser_password=secrets.token_hex(16))
         _initdb(unknown, _INITDB, log_path)
 
@@ -280,7 +280,7 @@ class PostgresServer(StackPart, Killable, Restartable, Pausable, HasPrimary):
         return _state_of(yard, child) == "ready"
 
     async def tend(self, yard: Yard) -> None:
-        """End a server that somebody asked to stop, and that waits for its clients to leave.
+        """End a server that someone asked to stop, and that waits for its clients to leave.
 
         It takes no more connections, those in the service's pools never leave, and while it lives
         it is not started again: no loan could be asked for any more, and nothing would show why.
@@ -325,7 +325,7 @@ def unprivileged() -> RunAs:
     nobody = _user("nobody")
     if nobody is None:
         raise HarnessError(
-            "PostgreSQL refuses to run as root and there is no user `nobody` to run it as"
+            "PostgreSQL refuses to run as root and there is no user `no one` to run it as"
         )
     unshare = shutil.which("unshare")
     if unshare is not None:
@@ -356,7 +356,7 @@ def reachable_by_others(binaries: FoundProgram, cache: Path) -> FoundProgram:
         return binaries
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
     if cache.is_symlink() or cache.stat().st_uid != os.geteuid():
-        raise HarnessError(f"{cache} is a link or belongs to somebody else: remove it")
+        raise HarnessError(f"{cache} is a link or belongs to someone else: remove it")
     copy = cache / f"postgres-{binaries.version}-{binaries.source}"
     package = root.parent
     with locked(cache / "lock", None):

@@ -26,7 +26,7 @@ _MONEY = {
     "lost": "confirmed to borrowers {are} missing from the ledger",
     "duplicated": "{were} paid out more than once for one request",
     "phantom": "{were} paid out or reserved although the borrower was refused",
-    "corrupt": "{were} booked otherwise than asked for or told",
+    "corrupt": "{were} booked differently from asked for or told",
     "orphan": "on the borrowers' accounts {were} never asked for",
     "unbalanced": "{have} a ledger balance that differs from the principal",
 }
@@ -79,7 +79,7 @@ def _of_loans(count: int, whole: int) -> str:
 
 
 def invariant_violated(case: Case) -> Iterator[Finding]:
-    """The target's own rules, and that nobody is lent to who must be declined."""
+    """The target's own rules, and that no one is lent to who must be declined."""
     ledger, reasons = case.facts.ledger, []
     violations, wrongly, beyond = list(ledger.violations), must_be_declined(case), over_limit(case)
     if violations:
@@ -234,7 +234,7 @@ def must_be_declined(case: Case) -> dict[str, str]:
 def over_limit(case: Case) -> list[tuple[int, list[_Lent]]]:
     """The limit, in fen, and the loans of every borrower to whom more was lent than that.
 
-    What stands in the ledger and what the borrower was told both count; an operation of unknown
+    What is in the ledger and what the borrower was told both count; an operation of unknown
     outcome counts only if the ledger has it.
     """
     by_borrower: dict[int, list[_Lent]] = defaultdict(list)

@@ -73,7 +73,7 @@ class Case:
 
     @cached_property
     def held_up(self) -> str:
-        """That the load held some borrowers up, in words; empty where it held up nobody for long.
+        """That the load held some borrowers up, in words; empty where it held up no one for long.
 
         As few as one in a hundred may be all that a limit on the wait is missed by.
         """

@@ -217,7 +217,7 @@ def _cut_off(case: Case, tail: Tail) -> str:
     """
     calm = case.measured.failed_elsewhere
     rest = Share(max(calm.part - tail.failed, 0), max(calm.whole - tail.requests, 0))
-    then = "nobody knows whether it would have come back"
+    then = "no one knows whether it would have come back"
     if more_in_first(Share(tail.failed, tail.requests), rest) > STEADY_P_MIN:
         then = f"at other times it was so, too ({rest.part:,} of {rest.whole:,} failed)"
     which = "" if tail.failed == tail.requests else f"{tail.failed} of "

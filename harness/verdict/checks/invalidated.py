@@ -151,7 +151,7 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
             lacks = ("lacks " if impact.injected else "") + " and ".join(impact.missing)
             reasons.append(f"nothing shows that fault {name} took effect: {lacks}")
         if impact.cut_off:
-            early = f"{impact.early_s:.1f} s before its plan, by nobody's order"
+            early = f"{impact.early_s:.1f} s before its plan, by no one's order"
             reasons.append(f"fault {name} ended {early} ({impact.how})")
         if impact.late_s:
             reasons.append(f"fault {name} began {impact.late_s:.1f} s after its plan: too late")
@@ -207,7 +207,7 @@ def healed_otherwise(case: Case) -> Iterator[Finding]:
 
 
 def foreign_change(case: Case) -> Iterator[Finding]:
-    """Somebody else changed the way to the target, or held a lock that it waited for.
+    """Someone else changed the way to the target, or held a lock that it waited for.
 
     Where the run waits for such a thing, it is a note.
     """
@@ -222,10 +222,10 @@ def foreign_change(case: Case) -> Iterator[Finding]:
         told.append(f"{change.text} from {begin_s:.1f} s to {end}")
     texts = "; ".join(told)
     if told and case.plan.observe:
-        message = f"what somebody else broke: {texts}"
+        message = f"what someone else broke: {texts}"
         yield note("foreign_change", message, changes=changes)
     elif told:
-        message = f"somebody else had a hand in the stack during the run: {texts}"
+        message = f"someone else had a hand in the stack during the run: {texts}"
         yield inconclusive("foreign_change", message, changes=changes)
 
 
@@ -241,7 +241,7 @@ def ended_early(case: Case) -> Iterator[Finding]:
 
 
 def lock_held(case: Case) -> Iterator[Finding]:
-    """A session of somebody else kept a fault from ending in order; it ended all the same."""
+    """A session of someone else kept a fault from ending in order; it ended all the same."""
     for fact in case.facts.faults:
         if fact.held_up_by:
             yield note(
@@ -257,7 +257,7 @@ def lock_held(case: Case) -> Iterator[Finding]:
 
 
 def ledger_unread(case: Case) -> Iterator[Finding]:
-    """Without the ledger nobody knows whether a loan was lost."""
+    """Without the ledger no one knows whether a loan was lost."""
     ledger = case.facts.ledger
     if not ledger.read:
         message = UNREAD + (f": {ledger.error}" if ledger.error else "")
@@ -305,7 +305,7 @@ def _about_keys(case: Case) -> Iterator[str]:
         yield f"it lacks {count}, and the target gave no clear answer about their keys"
     if sample.unasked and not sample.asked:
         count = plural(sample.unasked, "request")
-        yield f"it lacks {count} without a granted loan, and nobody asked for their keys"
+        yield f"it lacks {count} without a granted loan, and no one asked for their keys"
     if case.facts.ledger.unsent or reconciled.unfiltered:
         count = plural(len(reconciled.unfiltered), "key")
         yield (
@@ -314,7 +314,7 @@ def _about_keys(case: Case) -> Iterator[str]:
         )
     if reconciled.unlike:
         count = plural(len(reconciled.unlike), "request")
-        yield f"asked for by key, {count} show otherwise than they are listed"
+        yield f"asked for by key, {count} show differently from they are listed"
     if reconciled.mute and not reconciled.further.asked:
         count = plural(len(reconciled.mute), "request")
         yield f"the target gave no clear answer, by key, about any of {count} that it lists"

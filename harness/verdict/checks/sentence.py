@@ -35,8 +35,8 @@ TO_THE_END = 0.9
 _PLACE = re.compile(r"\S+:\d+: ")
 _WRONG = {
     "phantom": "lent or reserved though refused",
-    "corrupt": "booked otherwise than asked for or told",
-    "orphan": "asked for by nobody",
+    "corrupt": "booked differently from asked for or told",
+    "orphan": "asked for by no one",
     "unbalanced": "with a wrong balance",
 }
 
@@ -247,7 +247,7 @@ def _elsewhere(case: Case) -> str:
 
 
 def _slow(case: Case) -> str:
-    """Answers that came late: nobody failed for that, and so it is no impairment."""
+    """Answers that came late: no one failed for that, and so it is no impairment."""
     slow = [episode for episode in case.measured.episodes if episode.class_ == "slow"]
     stayed = slow_after(case.measured.recovery)
     if stayed and len(slow) == 1:

@@ -59,7 +59,7 @@ def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stret
         *_faults(plan, facts, measured, clock),
     ]
     for change in () if plan.observe else facts.status.foreign:
-        text = f"somebody else had a hand in it: {change.text}"
+        text = f"someone else had a hand in it: {change.text}"
         found.append(_stretch(clock, text, change.begin_ns, change.end_ns, allowed_s))
     reach_s = plan.settings.request_timeout_s
     return [replace(one, end_s=one.end_s + reach_s) for one in found]
@@ -109,7 +109,7 @@ def stalls_told(facts: Facts) -> list[str]:
 
 
 def _dropped(facts: Facts, clock: Clock) -> Iterator[Stretch]:
-    """Where arrivals were never started, nobody was there to read answers either.
+    """Where arrivals were never started, no one was there to read answers either.
 
     A pause that was written down tells more of it than they do.
     """
@@ -157,7 +157,7 @@ def _faults(plan: Plan, facts: Facts, measured: Measured, clock: Clock) -> Itera
         second_way = any(proof.kind == "second_way" for proof in fact.proofs)
         if second_way and healed_ns is not None and not fact.expects_impact:
             called_ns = healed_ns if called_ns is None else called_ns
-            text = f"every link was cut to heal {fact.name}, which nobody was to notice"
+            text = f"every link was cut to heal {fact.name}, which no one was to notice"
             yield _stretch(clock, text, called_ns, healed_ns, allowed_s)
 
 

@@ -26,7 +26,7 @@ UNSTEADY_SHARE_MAX = 0.01
 """No larger share is taken for normal for the sake of a baseline that is not steady."""
 SLOW_FACTOR = 1.5
 SLOW_MS_MIN = 100.0
-"""Nobody feels a wait below a tenth of a second, however fast the baseline was."""
+"""No one feels a wait below a tenth of a second, however fast the baseline was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ PERSISTS_P_MAX = 0.01
 REPEATS_MIN = 2
 """A single failure that came back is an accident of one borrower, however unlikely."""
 P_RESOLVED = 1e-12
-"""Whatever is less likely is given as this: nobody needs to know how much less."""
+"""Whatever is less likely is given as this: no one needs to know how much less."""
 
 
 @dataclass(frozen=True, slots=True)

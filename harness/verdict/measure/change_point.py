@@ -161,7 +161,7 @@ def change(
 def _emptiness(gap_s: float, count: int, span_s: float) -> float:
     """How unlikely it is, as a logarithm, that none of ``count`` requests met the service in a gap.
 
-    A service that decides later than was assumed seems to meet nobody for a while.
+    A service that decides later than was assumed seems to meet no one for a while.
     """
     return gap_s * count / max(span_s, 1e-9)
 

@@ -128,9 +128,9 @@ def _with_failures(
 def _gone_over(
     troubles: list[RowTrouble], own: list[Bools], samples: Samples
 ) -> tuple[list[RowTrouble], list[Bools]]:
-    """The troubles and their failures, but two with nobody served in between as one.
+    """The troubles and their failures, but two with no one served in between as one.
 
-    Of two classes, the first one goes over into the second.
+    Of two classes, the first one turns into the second.
     """
     found, theirs = troubles[:1], own[:1]
     for after, failed in zip(troubles[1:], own[1:], strict=True):
@@ -232,7 +232,7 @@ def open_ended(episode: Episode) -> bool:
 
 
 def last_stretch(stretches: list[Episode]) -> list[Episode]:
-    """Of one or more impaired stretches the last one: episodes of which each goes over into the
+    """Of one or more impaired stretches the last one: episodes of which each turns into the
     next.
     """
     last = [stretches[-1]]
@@ -244,7 +244,7 @@ def last_stretch(stretches: list[Episode]) -> list[Episode]:
 
 
 def followed(ours: list[Episode], episodes: list[Episode]) -> list[Episode]:
-    """These episodes, and all that the last one of them goes over into."""
+    """These episodes, and all that the last one of them turns into."""
     found = list(ours)
     for after in impaired(episodes):
         over_s = found[-1].recovered_s if found else None

@@ -8,7 +8,7 @@ An attempt takes time, and the moment at which the service decided what becomes 
 its start and its end: early where a service decides at arrival, late where it does at commit. So
 every attempt has an early and a late reading, and what lies between them is told by how much of
 the way it was. An attempt without an answer has a third one: answers do not all take the same time,
-and nobody knows how long that one would have taken.
+and no one knows how long that one would have taken.
 """
 
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ class Fate(IntEnum):
     CUT = 2
     """The connection broke, at the end of the attempt."""
     HUNG = 3
-    """Somebody gave up, which says nothing: an answer was due when one usually comes."""
+    """Someone gave up, which says nothing: an answer was due when one usually comes."""
     REFUSED = 4
     """The connection was refused, at the start of the attempt."""
 

@@ -67,7 +67,7 @@ class _Gap:
 def calms_of(run: MeasuredRun, recoveries: list[GroupRecovery], late_s: float) -> list[Calm]:
     """The stretches before, between and after the faults that borrowers may notice, in order.
 
-    They are cut where a fault began or ended that nobody is to notice, and hold what
+    They are cut where a fault began or ended that no one is to notice, and hold what
     `Timeline.outside` tells; one without a request is left out. ``late_s``: see there.
     """
     failed = run.samples.failed
@@ -129,7 +129,7 @@ def _named(group: FaultGroup) -> str:
 
 def _settled_s(gap: _Gap, load_end_s: float | None) -> float | None:
     """From when on borrowing had recovered for sure, in the latter half of the stretch; None where
-    nobody saw it recover, which the limit on recovery tells.
+    no one saw it recover, which the limit on recovery tells.
     """
     if gap.after is None or load_end_s is None:
         return None
@@ -140,7 +140,7 @@ def _settled_s(gap: _Gap, load_end_s: float | None) -> float | None:
 
 
 def _parts(gap: _Gap, unnoticed: list[FaultSpan], times_s: Floats) -> Iterator[tuple[str, Bools]]:
-    """The stretch, cut at both ends of each fault that nobody is to notice."""
+    """The stretch, cut at both ends of each fault that no one is to notice."""
     ends_s = {end for span in unnoticed for end in (span.start_s, span.until_s)}
     cuts_s = sorted(end for end in ends_s if gap.begin_s < end < gap.end_s)
     for begin_s, end_s in itertools.pairwise([gap.begin_s, *cuts_s, gap.end_s]):

@@ -17,7 +17,7 @@ from harness.verdict.measure.samples import MeasuredRun, Samples, healed_ns
 class FaultSpan:
     """When one fault was at work, seconds after zero; to infinity if it was never healed.
 
-    ``stops_lending`` says that nobody can be served while it is.
+    ``stops_lending`` says that no one can be served while it is.
     """
 
     name: str
@@ -32,7 +32,7 @@ class FaultSpan:
 class FaultGroup:
     """One or more faults of which each was injected before the one before it was healed.
 
-    One that nobody is to notice is in no group with others, and puts off no recovery from them.
+    One that no one is to notice is in no group with others, and puts off no recovery from them.
     """
 
     spans: tuple[FaultSpan, ...]
@@ -55,7 +55,7 @@ class FaultGroup:
 
     @property
     def has_deadline(self) -> bool:
-        """Whether there is anything to recover from: not where nobody is to notice them."""
+        """Whether there is anything to recover from: not where no one is to notice them."""
         return self.spans[0].expects_impact
 
 
@@ -90,7 +90,7 @@ def overlap_s(one: FaultSpan, other: FaultSpan) -> tuple[float, float] | None:
 def groups_of(spans: list[FaultSpan]) -> list[FaultGroup]:
     """Faults that overlap, directly or through others, in the order of their injection.
 
-    Those that nobody is to notice are on their own: their heal gives nobody time to recover.
+    Those that no one is to notice are on their own: their heal gives no one time to recover.
     """
     noticed = _chained([span for span in spans if span.expects_impact])
     unnoticed = _chained([span for span in spans if not span.expects_impact])

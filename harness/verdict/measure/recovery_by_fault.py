@@ -102,7 +102,7 @@ def recoveries_of(
     run: MeasuredRun, baseline: Baseline, episodes: list[Episode]
 ) -> list[GroupRecovery]:
     """Each group of overlapping faults from its own last heal, up to the next group's injection.
-    A fault that nobody is to notice ends nothing.
+    A fault that no one is to notice ends nothing.
 
     What was still impaired when the next group began has not recovered: the next heal may be what
     cured it. Nothing that came later is looked at, so that it makes no heal before it look better.
@@ -132,14 +132,14 @@ def _next(group: FaultGroup, groups: list[FaultGroup]) -> FaultGroup | None:
 
 
 def judged_of(found: list[GroupRecovery]) -> list[GroupRecovery]:
-    """Those with a deadline; where none has one (nobody was to notice any fault), all of them."""
+    """Those with a deadline; where none has one (no one was to notice any fault), all of them."""
     return [one for one in found if one.group.has_deadline] or found
 
 
 def slowest_of(found: list[GroupRecovery], allowed_s: float) -> Recovery:
     """The recovery that a run is judged by: of several groups the one that decides.
 
-    That is one which surely took longer than allowed, else one whose end nobody saw, else the
+    That is one which surely took longer than allowed, else one whose end no one saw, else the
     slowest.
     """
 
@@ -225,7 +225,7 @@ class _InnerHeal:
     def _explained_by(self, other: FaultSpan) -> str:
         """Why what borrowers had after this heal was the other's doing; empty where none shows."""
         if other.stops_lending:
-            return "which leaves nobody served while it is in place"
+            return "which leaves no one served while it is in place"
         if began := self._began_with(other):
             return began
         alone = self._alone(other)

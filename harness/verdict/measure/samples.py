@@ -96,7 +96,7 @@ class Timeline:
     allowed_s: float
     """How long after a heal borrowing may take to be as before."""
     faults_s: tuple[tuple[float, float], ...] = ()
-    """Injection and heal (never: infinity) of each fault that borrowers may notice. One that nobody
+    """Injection and heal (never: infinity) of each fault that borrowers may notice. One that no one
     is to notice accounts for nothing."""
 
     @property

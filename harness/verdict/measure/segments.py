@@ -4,7 +4,7 @@ A Viterbi path over bins of `BIN_SECONDS` between "healthy" (share of failures `
 "impaired" (``impaired``); each change of state costs ``log(events / ALPHA)``, so that a run without
 an impairment shows none. It handles onset, end and flapping at once, and needs no fault of ours.
 
-One impaired stretch may hold several troubles end to end: an outage that goes over into a brownout,
+One impaired stretch may hold several troubles end to end: an outage that turns into a brownout,
 two outages with a breath between them. The same path, walked once more inside the stretch between
 "in part" and "out", tells them apart.
 """

@@ -41,7 +41,7 @@ class Impact:
     """One fault with its evidence; ``missing`` names what there is no proof of.
 
     ``early_s`` is how long before its plan it ended, if that is more than may be; ``cut_off`` says
-    that this was by nobody's order and not due, ``how`` in words how it was seen to end.
+    that this was by no one's order and not due, ``how`` in words how it was seen to end.
     ``late_s`` is how long after its plan it began, if that is more than may be.
     """
 

@@ -1,6 +1,6 @@
 """The troubles of one impaired stretch: what each is called, and when it began and was over.
 
-Nobody knows where on the way of a request a service decides, so every reading of that counts: the
+No one knows where on the way of a request a service decides, so every reading of that counts: the
 interval of an edge holds those of all of them. Only where one reading explains an edge, and another
 cannot, is the other one given up.
 """

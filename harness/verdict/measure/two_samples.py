@@ -1,6 +1,6 @@
 """Whether one handful of runs is larger than another, and by how much. Pure.
 
-Ranks only: of five runs nobody knows the distribution, and a recovery that outlasted its run has no
+Ranks only: of five runs no one knows the distribution, and a recovery that outlasted its run has no
 size, but a rank it has. Infinity stands for it: larger than any number, and tied with its like.
 """
 
