@@ -77,23 +77,32 @@ def test_a_limit_for_all_skips_scenarios_that_it_cannot_apply_to() -> None:
     assert asked.recovery_seconds_max == 6.0
 
 
-def test_the_scenario_file_has_the_last_word() -> None:
+def test_the_scenario_file_is_stronger_than_what_is_set_for_all() -> None:
     """Its own limits take the place of the defaults, and of the same ones in the file."""
     own = Objectives(recovery_seconds_max=5.0)
-    found, sources = effective("cut", own, FILE, has_faults=True)
+    found, sources = effective("kill", own, FILE, has_faults=True)
 
     assert found == Objectives(recovery_seconds_max=5.0, slow_episodes_max=0)
     assert sources["recovery_seconds_max"] == "scenario file"
 
 
-def test_what_is_set_in_vain_is_told() -> None:
-    """Whoever edits the file must see that it has no effect."""
-    (line,) = overridden("cut", Objectives(recovery_seconds_max=5.0), FILE)
+def test_what_the_file_sets_for_a_scenario_is_stronger() -> None:
+    """Who names the scenario knows what it says."""
+    own = Objectives(recovery_seconds_max=5.0)
+    found, sources = effective("cut", own, FILE, has_faults=True)
 
-    assert line == (
-        "recovery_seconds_max is 5 in the scenario file, which takes the place of 6 in"
-        " resilience.yaml:8"
-    )
+    assert found == Objectives(recovery_seconds_max=6.0, slow_episodes_max=0)
+    assert sources["recovery_seconds_max"] == "resilience.yaml:8"
+
+
+def test_what_is_set_in_vain_is_told() -> None:
+    """Whoever edits one of the files must see that it has no effect."""
+    own = Objectives(recovery_seconds_max=5.0)
+    (named,), (for_all,) = overridden("cut", own, FILE), overridden("kill", own, FILE)
+    here, instead = "5 in the scenario file", "which takes the place of"
+
+    assert named == f"recovery_seconds_max is 6 in resilience.yaml:8, {instead} {here}"
+    assert for_all == f"recovery_seconds_max is {here}, {instead} 8 in resilience.yaml:3"
     assert overridden("cut", Objectives(recovery_seconds_max=6.0), FILE) == []
     assert overridden("cut", Objectives(failed_share_max=0.5), FILE) == []
 

@@ -5,7 +5,7 @@ neither lost, nor lent twice, nor lent to someone who was refused is no objectiv
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
@@ -102,6 +102,8 @@ KINDS: dict[str, Kind] = {f.name: f.metadata["kind"] for f in fields(Objectives)
 """The unit of each objective."""
 MEANINGS: dict[str, str] = {f.name: f.metadata["meaning"] for f in fields(Objectives)}
 
+SCENARIO_FILE = "scenario file"
+"""Where a limit was set, in the words of a plan's sources."""
 NEED_A_FAULT = frozenset(
     ("recovery_seconds_max", "latency_recovery_seconds_max", "attempts_per_operation_max")
 )
@@ -203,27 +205,34 @@ def effective(
 ) -> tuple[Objectives, dict[str, str]]:
     """The limits that count, and where each came from.
 
-    The later the stronger: defaults, the file, its scenario, the scenario's own. A scenario with
-    objectives of its own takes the place of the built-in defaults as a whole; what the file sets
-    stays in force beside them. What it sets for every scenario does not reach those to which it
-    cannot apply: `NEED_A_FAULT`.
+    The later the stronger: defaults, what the file sets for all, the scenario's own, what the file
+    sets for this scenario. A scenario with objectives of its own takes the place of the built-in
+    defaults as a whole; what the file sets stays in force beside them. What it sets for every
+    scenario does not reach those to which it cannot apply: `NEED_A_FAULT`.
     """
     default = DEFAULT_OBJECTIVES_WITH_FAULT if has_faults else DEFAULT_OBJECTIVES_WITHOUT_FAULT
     layers = [layer_of(default if own is None else None, "built-in default")]
-    layers += file.limit_layers(scenario, has_faults=has_faults) if file else []
-    values, sources = merged([*layers, layer_of(own, "scenario file")])
+    of_file = file.limit_layers(scenario, has_faults=has_faults) if file else []
+    values, sources = merged([*layers, *around(layer_of(own, SCENARIO_FILE), of_file)])
     return Objectives(**values), sources
 
 
+def around(own: Layer, of_file: Sequence[Layer]) -> list[Layer]:
+    """The scenario's own between what the file sets for all, which is weaker, and for it."""
+    return [*of_file[:1], own, *of_file[1:]]
+
+
 def overridden(scenario: str, own: Objectives | None, file: Resilience) -> list[str]:
-    """Each limit of the file that a scenario's own one takes the place of, in a sentence."""
-    values, sources = merged(file.limit_layers(scenario, has_faults=True))
-    return [
-        f"{name} is {value:g} in the scenario file, which takes the place of {values[name]:g} in"
-        f" {sources[name]}"
-        for name, value in set_fields(own).items()
-        if values.get(name, value) != value
-    ]
+    """Each limit that the file and a scenario's own code set to different values, in a sentence."""
+    (everywhere, places), (named, own_places) = file.limit_layers(scenario, has_faults=True)
+    found = []
+    for name, value in set_fields(own).items():
+        here, there = f"{value:g} in the scenario file", "which takes the place of"
+        if named.get(name, value) != value:
+            found.append(f"{name} is {named[name]:g} in {own_places[name]}, {there} {here}")
+        elif name not in named and everywhere.get(name, value) != value:
+            found.append(f"{name} is {here}, {there} {everywhere[name]:g} in {places[name]}")
+    return found
 
 
 def wrong_values(objectives: Objectives | None) -> list[str]:

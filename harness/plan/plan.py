@@ -17,11 +17,13 @@ from harness.plan.fault import PlannedFault
 from harness.plan.layout import StackLayout
 from harness.plan.lender_profile import LenderProfile
 from harness.plan.objectives import (
+    SCENARIO_FILE,
     STEADY_STATE_KEYS,
     Objectives,
     OnInconclusive,
     Resilience,
     SteadyState,
+    around,
     effective,
     layer_of,
     merged,
@@ -161,8 +163,8 @@ def expand(
         lender=lender,
     )
     layers = [layer_of(stop_defaults(plan, attached=attached), "built-in default")]
-    layers += file.stop_layers(name) if file else []
-    layers += [layer_of(scenario.stop, "scenario file"), layer_of(stop, "command line")]
+    layers += around(layer_of(scenario.stop, SCENARIO_FILE), file.stop_layers(name) if file else [])
+    layers += [layer_of(stop, "command line")]
     conditions, stop_sources = merged(layers)
     return replace(plan, stop=StopConditions(**conditions), stop_sources=stop_sources)
 

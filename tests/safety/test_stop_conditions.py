@@ -56,7 +56,7 @@ def test_without_a_fault_the_budget_is_ten_seconds_of_failures() -> None:
 
 
 def test_the_later_wins_and_is_named() -> None:
-    """Default, file, its scenario, scenario file, command line."""
+    """Default, file, scenario file, the file's section for it, command line."""
     file = Resilience(
         name="resilience.yaml",
         stop=StopConditions(failed_budget=1, principal_at_risk_fen=2, failed_surge=True),
@@ -75,10 +75,10 @@ def test_the_later_wins_and_is_named() -> None:
     )
 
     assert plan.stop == StopConditions(
-        failed_budget=5, failed_surge=True, double_disbursement=False, principal_at_risk_fen=4
+        failed_budget=3, failed_surge=True, double_disbursement=False, principal_at_risk_fen=4
     )
     assert plan.stop_sources == {
-        "failed_budget": "scenario file",
+        "failed_budget": "resilience.yaml",
         "failed_surge": "resilience.yaml:7",
         "double_disbursement": "command line",
         "principal_at_risk_fen": "resilience.yaml",
