@@ -1,4 +1,4 @@
-"""Nothing is broken by us; whatever is broken by somebody else is found and measured.
+"""Nothing is injected; an outage with any other cause is found and measured.
 
 Hypothesis: no stretch of impaired borrowing, at most one borrow request in two hundred fails, and
 every business decline is the right one.

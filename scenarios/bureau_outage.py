@@ -1,7 +1,7 @@
 """Bytes vanish between the lending service and its credit bureau for a few seconds.
 
 Hypothesis: borrowing goes on. The last score on file stands in for the bureau's while it is recent,
-so nobody fails, nobody waits long, and hardly anybody is decided on differently than before.
+so no borrower fails, none waits long, and hardly any gets a different decision than before.
 """
 
 from harness import Borrower, Load, Objectives, Scenario

@@ -1,8 +1,8 @@
 """PostgreSQL commits every loan, and the lending service never hears so.
 
-Hypothesis: the service says that it does not know, and no more than that; whoever asks again with
-the same key (`--retries 2`) is never lent twice, no loan is lost, and borrowing is back to normal
-within five seconds of the link's return.
+Hypothesis: the service says that it does not know, and no more than that; a borrower who asks again
+with the same key (`--retries 2`) is never lent twice, no loan is lost, and borrowing is back to
+normal within five seconds of the link's return.
 """
 
 from harness import Borrower, Load, Objectives, Scenario

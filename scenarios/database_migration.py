@@ -1,6 +1,6 @@
 """A migration adds a column to the loan table while a long transaction holds it.
 
-Hypothesis: borrowing stops behind the waiting ALTER TABLE, but borrowers are told so in time, and
+Hypothesis: borrowing stops behind the waiting ALTER TABLE, but borrowers get an answer in time, and
 it is back to normal within five seconds of the migration's end, with no loan lost or granted twice.
 """
 

@@ -1,6 +1,6 @@
 """Bytes vanish between the lending service and its database for a few seconds.
 
-Hypothesis: borrowers are told so within their deadline, nothing is lent twice or lost, and
+Hypothesis: borrowers get an answer within their deadline, nothing is lent twice or lost, and
 borrowing is back to normal within five seconds of the network's return, without anyone's help.
 """
 

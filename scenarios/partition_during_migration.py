@@ -1,7 +1,7 @@
 """Bytes vanish between the service and its database while a migration holds a table.
 
 Hypothesis: the end of the partition hands the service fresh connections while everything still
-waits behind the ALTER TABLE; borrowers are told in time all the same, and borrowing is back within
+waits behind the ALTER TABLE; borrowers still get an answer in time, and borrowing is back within
 five seconds of the last heal, with nothing lost or lent twice.
 """
 

@@ -1,7 +1,7 @@
 """Every answer of the database takes ten milliseconds longer, as from another data centre.
 
-Hypothesis: a borrow asks the database several times and becomes slower by as often, but nobody is
-refused and no stretch of borrowing is impaired.
+Hypothesis: a borrow asks the database several times and becomes slower by as often, but no borrower
+is refused and no stretch of borrowing is impaired.
 """
 
 from harness import Borrower, Load, Objectives, Scenario

@@ -57,7 +57,7 @@ _BANNED = {
     for phrase, instead in PHRASES.items()
 }
 _FENCE = re.compile(r"^```.*$", re.MULTILINE)
-_CODE = re.compile(r"`[^`\n]+(?:\n[^`\n]+)?`")
+_CODE = re.compile(r"(`+)[^`\n]+(?:\n[^`\n]+)?\1")
 _GENERATED = re.compile(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", re.DOTALL)
 _LINK_TARGET = re.compile(r"\]\([^)\s]*\)")
 _HIDDEN = "\0"

@@ -61,5 +61,5 @@ def test_an_order_that_cannot_be_obeyed_ends_no_run(do: PageOrder) -> None:
     remark = obey(PageCommand(do, "9-flood"), timeline, None)
 
     assert "by hand before the load" in remark
-    assert "could not be obeyed: no such fault" in remark
+    assert "could not be applied: no such fault" in remark
     assert timeline.done == []

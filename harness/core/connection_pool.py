@@ -48,7 +48,7 @@ class ConnectionPool:
                 if time.monotonic() - idle_since <= _IDLE_SECONDS_MAX:
                     poll = self._new_poll()
                     poll.register(connection.fileno(), _POLL_INPUT_OR_HANG_UP)
-                    # Else the peer hung up, or sent what nobody asked for.
+                    # Else the peer hung up, or sent what no one asked for.
                     if not poll.poll(0):
                         return connection
                 connection.close()

@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 def forget_libpq_variables() -> None:
     """Take every variable of libpq's out of this process and of what it starts.
 
-    Not every one of them can be overruled in a connection string: `PGSERVICE` cannot. For processes
-    of ours at their start, before there are threads; a load process runs the user's own code, and
-    keeps them.
+    Not every one of them can be overruled in a connection string: `PGSERVICE` cannot. Processes of
+    lendchaos call it at their start, before there are threads; a load process runs the user's own
+    code, and keeps them.
     """
     for name in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[name]
 
 
 def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]":
-    """Connect to a database of our own stack, as `psycopg.connect` does; psycopg.Error where not.
+    """Connect to a database, as `psycopg.connect` does; psycopg.Error where that fails.
 
-    `harness.stack.parts.postgres.database_url` makes the address: with a password and without
-    encryption, so that libpq looks for no file in the home.
+    `harness.stack.parts.postgres.database_url` makes the address of a local stack's: with a
+    password and without encryption, so that libpq looks for no file in the home.
     """
-    # Here, as others only forget the variables and have to be started quickly. Whoever heals by SQL
-    # has imported the driver at its own start.
+    # Here, as others only forget the variables and have to be started quickly. A process that heals
+    # by SQL has imported the driver at its own start.
     import psycopg  # noqa: PLC0415
 
     forget_libpq_variables()  # for a process that is not ours from its start, like a test's

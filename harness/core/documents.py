@@ -1,7 +1,7 @@
 """JSON: our own documents as they are written, and those from elsewhere.
 
-These are read so that nothing in them can break whoever goes on with it: Python's own reader takes
-NaN, numbers without end and any depth.
+The reader refuses what would break the code that uses a document: Python's own reader takes NaN,
+numbers without end and any depth.
 """
 
 import json
@@ -17,13 +17,13 @@ from harness.core.foreign_text import printable_json
 DEPTH_MAX = 100
 """Of objects and lists in each other: ours are a dozen deep."""
 NUMBER_MAX = 1e30
-"""Larger numbers are of no run, and would break whoever counts or draws them."""
+"""No run has a larger number, and it would break the code that counts or draws it."""
 _DIGITS_MAX = 30
 _TOO_DEEP = "it is nested too deeply"
 
 
 def text_of(document: Any) -> str:
-    """A document of ours, a dataclass with a ``schema``, as it is printed and written: that first.
+    """The JSON text of a document of lendchaos, a dataclass; its ``schema`` comes first.
 
     ValueError where it holds NaN or something infinite, which JSON has no word for.
     """
@@ -51,8 +51,8 @@ def write_beside(runs_dir: Path, kind: str, scenario: str, text: str) -> Path:
 def json_of(body: bytes | str) -> Any:
     """What a document, or a line of one, says.
 
-    ValueError where it is no JSON, or has in it what no document of ours has: NaN, Infinity, a
-    number beyond `NUMBER_MAX`, more depth than `DEPTH_MAX`.
+    ValueError where it is no JSON, or has in it what no document of lendchaos has: NaN, Infinity,
+    a number beyond `NUMBER_MAX`, more depth than `DEPTH_MAX`.
     """
     if len(body) > DOCUMENT_BYTES_MAX:
         raise ValueError(f"it is longer than {DOCUMENT_BYTES_MAX:,} bytes")

@@ -24,7 +24,7 @@ _UNITS = tuple(map(Decimal, ("3600", "60", "1", "0.001")))
 def seconds(value: Any) -> float:
     """A duration in seconds: text, a number of seconds or a `timedelta`.
 
-    Of what is none, the ValueError says what it must be.
+    ValueError for anything else; its message says what is valid.
     """
     return float(_seconds(value, unit=False))
 

@@ -1,4 +1,4 @@
-"""The kinds of error that are told to the user in one clear line."""
+"""The kinds of error that the user sees as one clear line."""
 
 from typing import ClassVar
 

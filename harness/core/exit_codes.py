@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a process of ours ends with."""
+    """What a process of lendchaos ends with."""
 
     PASS = 0
     FAIL = 1

@@ -1,4 +1,4 @@
-"""Files of ours, opened so that none from elsewhere can do harm.
+"""Open and replace files of lendchaos so that a foreign one can do no harm.
 
 A run directory may come from anybody: a colleague, an artefact, a checkout. A link in it may lead
 to a file of the reader's, a FIFO never ends, a device eats all memory. So a file is read only where
@@ -122,7 +122,7 @@ def replace_file(
             _require_file(path, path.lstat().st_mode)
     # A target can answer with half a surrogate pair, which no file in UTF-8 can hold.
     content = body.encode("utf-8", "replace") if isinstance(body, str) else body
-    # Not `tempfile.mkstemp`, whose files nobody else may read, whatever the umask says.
+    # Not `tempfile.mkstemp`, whose files no other user may read, whatever the umask says.
     temporary = path.parent / f".lendchaos-{secrets.token_hex(8)}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

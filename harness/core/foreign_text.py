@@ -2,10 +2,10 @@
 
 A target, a stored run, a scenario or another process may say anything. What drives a terminal or
 hides in a text becomes visible. What a CI takes for a command is broken by one space, so that it
-can still be read, searched and copied: GitHub obeys ``::error …`` and ``::stop-commands::…`` at the
-start of a line (blanks before it are trimmed) and ``##[…]`` anywhere, Azure Pipelines ``##vso[…]``
-and ``##[…]``, TeamCity ``##teamcity[…]``. Sources: `ActionCommand.cs` of actions/runner, "Logging
-commands" of Azure Pipelines, "Service messages" of TeamCity.
+can still be read, searched and copied: GitHub executes ``::error …`` and ``::stop-commands::…`` at
+the start of a line (blanks before it are trimmed) and ``##[…]`` anywhere, Azure Pipelines
+``##vso[…]`` and ``##[…]``, TeamCity ``##teamcity[…]``. Sources: `ActionCommand.cs` of
+actions/runner, "Logging commands" of Azure Pipelines, "Service messages" of TeamCity.
 """
 
 import re
@@ -50,7 +50,7 @@ def clean(text: str) -> str:
 
 
 def clean_lines(text: str) -> str:
-    """The same of a text of ours with foreign parts: indented lines stay, as our lists are.
+    """The same of a text of lendchaos with foreign parts: indented lines stay, as its lists are.
 
     A foreign part with such a line gains no command by it.
     """
@@ -72,7 +72,7 @@ def printable_json(document: str) -> str:
 
 
 def guard(stream: Any) -> None:
-    """Let nothing out of a text stream that a CI takes for a command, whoever writes it.
+    """Let nothing out of a text stream that a CI takes for a command, whatever code writes it.
 
     The last line of defence: it holds for lines that were wrapped on the way, for texts that no one
     cleaned, and for those of other code in this process. Of control characters, those stay that set
@@ -153,7 +153,7 @@ def _escaped(letter: str) -> str:
 
 
 def last_words(said: str) -> str:
-    """The last line of a process of ours that told no error; never a line of Locust's tables."""
+    """The last line of a process of lendchaos that reported no error; none of Locust's tables."""
     ours = [line.strip() for line in said.splitlines() if not _LOCUST.match(line)]
     last = ours[-1] if ours else "it said nothing"
     return last.removeprefix("error: ").removeprefix("lendchaos: ")

@@ -25,7 +25,7 @@ DEMANDS_MAX = 3
 stuck, as in a write to a full pipe that no one reads.
 """
 HEAL_SECONDS_MAX = 10.0
-"""For who is told to end at once: what is broken is healed by then, or others heal it."""
+"""A process that must end at once has so long to heal; others heal what is left."""
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Forwarded:
         """Start it in a session of its own; a signal that came meanwhile is for it, too.
 
         One that ``hears_late`` is started with SIGINT held back until it lets it through: Python
-        would tell of one in its first moments with a traceback.
+        would print a traceback for one in its first moments.
         """
         held = {signal.SIGINT} if hears_late else set()
         before = signal.pthread_sigmask(signal.SIG_BLOCK, held)  # a child is born with the same
@@ -145,7 +145,7 @@ def listening() -> Iterator[None]:
 
 @contextmanager
 def forwarded() -> Iterator[Forwarded]:
-    """A run that is to be started; until this is left, it is told what ends this process.
+    """A run that is to be started; until this is left, it gets the signals that end this one.
 
     An exception ends it in order, and is raised again once it has ended.
     """

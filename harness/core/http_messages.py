@@ -81,7 +81,7 @@ class Reply:
 
 def request(method: str, target: str, host: str, headers: dict[str, str], body: bytes) -> bytes:
     """One request; ValueError where a header cannot be sent."""
-    # Packing costs both sides time that is measured; whoever packs all the same is understood.
+    # Packing costs both sides time that is measured; a packed answer is still read.
     headers = {"Accept-Encoding": "identity", **headers}
     if body or method != "GET":
         headers["Content-Length"] = str(len(body))

@@ -13,7 +13,7 @@ RETRY_AFTER_SECONDS_MAX = 5.0
 stands in front of the button.
 """
 LIFETIME_SECONDS_MAX = 366 * 86_400.0
-"""Of a session, longer than any run: "never" is told as a year that nanoseconds do not reach."""
+"""Of a session, longer than any run: "never" is sent as a year that nanoseconds cannot reach."""
 _DATE_ROUNDING_SECONDS = 1.0
 """A ``Date`` is cut to the whole second, so that what is counted from it may be less by as much."""
 _LEAP_SECOND = re.compile(r"(T\d\d:\d\d):60")
@@ -51,7 +51,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _now_s(headers: Mapping[str, str]) -> float:
-    """Unix time on the clock of whoever answered."""
+    """Unix time on the clock of the server that answered."""
     told_s = _http_date_s(headers.get("date", ""))
     return time.time() if told_s is None else told_s
 

@@ -1,8 +1,8 @@
 """Public names of a package that are imported at their first use.
 
 `Borrower` brings Locust, which patches the standard library at import, and a verdict brings
-pydantic: whoever asks for another name goes without them. Type checkers read the imports that a
-package has under `TYPE_CHECKING`, beside its table.
+pydantic: an import of any other name loads neither. Type checkers read the imports that a package
+has under `TYPE_CHECKING`, beside its table.
 """
 
 from collections.abc import Callable, Mapping

@@ -56,8 +56,9 @@ def locked(
 
 
 def open_lock(path: Path) -> BinaryIO:
-    """A file to be locked; never a link, which a checkout may have brought along. No one else may
-    open one that is made here: whoever can, can hold it. HarnessError where it cannot be opened.
+    """A file to be locked; never a link, which a checkout may have brought along. No other
+    user may open one that is made here, as to open it is enough to hold it. HarnessError where it
+    cannot be opened.
     """
     try:
         return open_append(path, 0o600)

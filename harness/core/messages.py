@@ -33,9 +33,9 @@ class Codec(Generic[MessageT]):
             self._adapters[each.__name__] = TypeAdapter(one, config=config)
 
     def encode(self, message: MessageT) -> bytes:
-        """The line of one message, with its end."""
+        """The line of one message, with its end; a field at its default is left out."""
         kind = type(message).__name__
-        (fields,) = self._adapters[kind].dump_python((message,), mode="json")
+        (fields,) = self._adapters[kind].dump_python((message,), mode="json", exclude_defaults=True)
         return json.dumps({"kind": kind, **fields}).encode() + b"\n"
 
     def decode(self, line: bytes | str) -> MessageT:

@@ -1,7 +1,7 @@
 """Our own programs import what is installed, whatever lies in the folders of the user.
 
-`python -P own_python.py MODULE ARGUMENT…` runs a module of ours, from this very folder. A
-``queue.py`` in the current folder or in one that ``PYTHONPATH`` names would be taken for that of
+`python -P own_python.py MODULE ARGUMENT…` runs a module of lendchaos, from this very folder.
+A ``queue.py`` in the current folder or in one that ``PYTHONPATH`` names would be taken for that of
 the standard library, and a ``harness`` there for this one.
 """
 
@@ -47,7 +47,7 @@ _WITH_US = _installed_in(_CODE_FOLDER)
 
 
 def module_command(module: str) -> list[str]:
-    """What starts a module of ours, in whatever folder."""
+    """The command that starts a module of lendchaos, in any folder."""
     return [sys.executable, "-P", _SCRIPT, module]
 
 
@@ -114,7 +114,7 @@ def _own_folders() -> tuple[str, ...]:
 
 
 def _take(package: str) -> None:
-    """Import a package of ours from beside this file, however it is installed."""
+    """Import a package of lendchaos from beside this file, however it is installed."""
     from importlib.util import module_from_spec, spec_from_file_location  # noqa: PLC0415  # see above
 
     spec = spec_from_file_location(package, f"{_CODE_FOLDER}/{package}/__init__.py")

@@ -88,7 +88,7 @@ def family(pid: int) -> list[int]:
 
 
 def _stat(pid: int) -> list[str]:
-    """State, parent and the rest of what the kernel tells of a process; nothing if it is gone."""
+    """State, parent and the rest of what the kernel reports on a process; nothing if it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -134,7 +134,7 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def own_environment() -> dict[str, str]:
-    """The same for a process of ours, which finds register and cache where we do."""
+    """The same for a process of lendchaos, which finds register and cache where we do."""
     return clean_environment(**_ours(STATE_VARIABLE, "XDG_CACHE_HOME"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _APART_SECONDS = 2.0
-"""Shortages with less between them are of one stretch; a log may tell of them by whole seconds."""
+"""Shortages with less between them are of one stretch; a log may date them by whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)

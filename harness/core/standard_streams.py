@@ -95,7 +95,7 @@ def make_usable() -> None:
 def write_own(name: str, text: str) -> None:
     """What this program has to say on ``stdout`` or ``stderr``, whatever code of a user made of it.
 
-    OSError where the stream is none of ours, and took it not.
+    OSError where the stream is not of lendchaos, and the write fails.
     """
     theirs = getattr(sys, name)
     _is_usable(theirs)  # what was written there comes first
@@ -121,7 +121,7 @@ def _is_usable(stream: Any) -> bool:
 
 def lost_output() -> OSError | None:
     """Why standard output was not taken whole; None if it was. Flushes it."""
-    with suppress(ValueError):  # closed by whoever imported us
+    with suppress(ValueError):  # closed by the code that imported us
         sys.stdout.flush()
     raw = getattr(sys.stdout, "buffer", None)
     raw = getattr(raw, "raw", raw)
@@ -157,7 +157,7 @@ def _is_open(number: int) -> bool:
     return True
 
 
-# --- nobody is there any more --------------------------------------------------------------------
+# --- no one is there any more --------------------------------------------------------------------
 
 
 def let_go_of_terminal() -> None:

@@ -2,8 +2,8 @@
 
 No value is guessed at. Stricter than YAML: every key is a word and stands once, nothing refers to
 anything else, and only plain decimal numbers, true, false and nothing are other than text. All
-mistakes are told at once. A message shows what stands there, as far as one line has room for it,
-and says what would be valid.
+mistakes are reported at once. A message shows what stands there, as far as one line has room for
+it, and says what would be valid.
 """
 
 import difflib
@@ -90,7 +90,7 @@ class _Reader:
         self._seen: set[int] = set()
 
     def read(self, node: yaml.Node, path: Path) -> Any:
-        """The data of a node; None where it is wrong, and a problem is told."""
+        """The data of a node; None where it is wrong, and a problem is noted."""
         self._document.values[path] = _place(node)
         if id(node) in self._seen:
             return self._wrong(node, "references (`*name`) are not read: write it out")
@@ -159,7 +159,7 @@ class Section(BaseModel):
 
     @classmethod
     def unknown(cls, key: str) -> str:
-        """What is told of a key that is none of them."""
+        """The message for a key that is none of them."""
         return f"{key!r} is not known here{choices(key, cls.known_keys())}"
 
 

@@ -55,8 +55,8 @@ QUESTIONS = (
     ),
     Question(
         "our_sessions",
-        "no session of ours is left",
-        "sessions of ours",
+        "no session of lendchaos is left",
+        "sessions of lendchaos",
         """SELECT format('%s (%s)', application_name, state) FROM pg_stat_activity
            WHERE application_name LIKE 'lendchaos-%' AND application_name <> {application}""",
     ),
@@ -100,7 +100,7 @@ QUESTIONS = (
 
 
 def leftovers(stack: Stack, open_for_s: float = WAITING_SECONDS_MIN) -> dict[str, list[str]]:
-    """What is there that should not be, by kind of question; none without a database of ours.
+    """What is there that should not be, by kind of question; none without the stack's database.
 
     A transaction counts once it was open for ``open_for_s``. `HarnessError`: no answer.
     """
@@ -136,7 +136,7 @@ def audit(
     """Ask until the database is clean, for a few seconds at most; one proof for each question.
 
     ``before`` is what was there before the run; ``load_ended_ns`` is when its load ended: only
-    transactions older than that are left over. No proofs without a database of ours.
+    transactions older than that are left over. No proofs without the stack's database.
     """
     if stack.database_url is None:
         return ()

@@ -21,14 +21,14 @@ class Gone:
 
 
 def not_begun(planned: PlannedFault) -> FaultFact:
-    """What there is to tell of a fault before its injection."""
+    """What is known of a fault before its injection."""
     return FaultFact(
         planned.name, planned.kind, planned.target, expects_impact=planned.expects_impact
     )
 
 
 class Injector(ABC):
-    """One fault on one stack. Every method raises `HarnessError` when its effect can't be had.
+    """One fault on one stack. Every method raises `HarnessError` when it fails.
 
     `heal` and `clean_up` are idempotent and work on an injector that never injected: they are also
     how a fault left behind by a dead process is undone.
@@ -56,7 +56,7 @@ class Injector(ABC):
     def gone(self) -> Gone | None:
         """Look, between injection and heal, whether it ended; None while it is as injected.
 
-        Unless it is told otherwise, it is at work exactly while the control plane shows it.
+        By default it is at work exactly while the control plane shows it.
         """
         proof = self.read_back()
         return None if proof.holds else Gone(EndedBy.NOBODY, proof.text)
@@ -70,4 +70,4 @@ class Injector(ABC):
         """Read back and try once more: `Proof.holds` says that nothing of the fault is left."""
 
     def clean_up(self) -> None:  # noqa: B027  # most have nothing to do
-        """Remove what may only go once the load has ended: nothing, unless it is told otherwise."""
+        """Remove what may only go once the load has ended; by default, nothing."""

@@ -1,10 +1,10 @@
 """What someone else does to the stack while a run goes on, and for how long.
 
-Whoever is on the machine can reach Toxiproxy's control interface. What they leave there (toxics,
+Anyone on the machine can reach Toxiproxy's control interface. What they leave there (toxics,
 proxies, links that are off) is met by every borrower, and looks like the target's doing. So does a
 lock that the service waits for: it has a role of its own in the database, and the harness names its
-sessions, so whoever else holds one is on the machine, as a `psql` that was left open or a dump. No
-service can help that.
+sessions, so any other holder is a process on the machine, such as a dump or a `psql` that was left
+open. No service can help that.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ LOOK_SECONDS = 0.5
 LAST_LOOK_SECONDS_MAX = 5.0
 """A look at something that does not answer must not hold up the end of a run."""
 HELD_SECONDS_MAX = 10.0
-"""How long a wait of ours may last while the same session of someone else is in the way."""
+"""How long the harness may wait while the same session of someone else is in the way."""
 SEEN_SECONDS_MAX = 3.0
 """The service does not wait all the time: it gives a try up, and makes the next one later."""
 _QUERY = """
@@ -265,11 +265,11 @@ class LockWatch(ChangeWatch):
 
 
 class LockGuard(LockWatch):
-    """Watches who is in the service's way while we wait for it.
+    """Watches which sessions block the service while the harness waits for it.
 
-    A context that gives `check`, which calls ``also`` first: for whoever waits, every second.
-    Set-up and reconciliation obey a service that puts them off. For a lock of someone else that
-    would be in vain.
+    A context that gives `check`, which calls ``also`` first: a step that waits calls it every
+    second. Set-up and reconciliation wait when the service asks them to. For a lock of someone
+    else that would be in vain.
     """
 
     def __init__(self, stack: Stack, also: Callable[[], object] = lambda: None) -> None:

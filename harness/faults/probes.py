@@ -1,4 +1,4 @@
-"""Canaries through a link: what a user of it would meet, measured with a connection of our own.
+"""Canaries through a link: what a user of it would meet, measured on the harness's own connection.
 
 Connecting proves little: Toxiproxy accepts by itself, whatever became of the far side. So every
 probe asks a first question of the far side's own protocol. It speaks bytes and no client's words:
@@ -37,7 +37,7 @@ _TRANSFER_SECONDS = 0.4
 def own_session(
     url: str, name: str, statement_ms: int | None = STATEMENT_TIMEOUT_MS
 ) -> "psycopg.Connection":
-    """A session of ours, around the proxies and by its name, whose statements end in that time."""
+    """A session around the proxies, under that name, whose statements end in ``statement_ms``."""
     bound = {} if statement_ms is None else {"options": f"-c statement_timeout={statement_ms}"}
     return connect(url, autocommit=True, connect_timeout=3, application_name=name, **bound)
 

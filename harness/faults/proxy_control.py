@@ -36,7 +36,7 @@ OURS = "lendchaos-"
 
 
 def toxic_names(fault: str, streams: tuple[str, ...] = STREAMS["both"]) -> list[str]:
-    """The names that the toxics of a fault have, so that whoever heals it finds them."""
+    """The names that the toxics of a fault have, so that a process that heals it finds them."""
     return [f"{OURS}{fault}-{stream}" for stream in streams]
 
 

@@ -1,7 +1,7 @@
 """From a planned fault to the injector that carries it out.
 
-Each fault is one file below this folder, which calls `register` when it is imported. Whoever heals
-calls `load_all` at its own start, so that no import can fail during a heal.
+Each fault is one file below this folder, which calls `register` when it is imported. A process
+that heals calls `load_all` at its own start, so that no import can fail during a heal.
 """
 
 import pkgutil

@@ -90,7 +90,7 @@ class FaultTimeline:
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
 
     def put_right_after(self, progress: Callable[[str], None]) -> tuple[str, ...]:
-        """At the end of a run; what cannot be put right is a remark, too."""
+        """Put things right at the end of a run; a failure to do so is a remark, too."""
         try:
             return self.put_right("after the run", progress)
         except HarnessError as error:
@@ -192,7 +192,7 @@ class FaultTimeline:
                 self._one_fault[row.fault].healed_by_another()
 
     def _look_at_proxy(self) -> None:
-        """With Toxiproxy its toxics end: what they did is over, and has to be told so."""
+        """With Toxiproxy its toxics end: what they did is over, and the facts must say so."""
         with self._proxy_lock:
             if (ended := self._proxy.ended(self.journal_rows)) is None:
                 return
@@ -226,7 +226,7 @@ class FaultTimeline:
         return [fault.fact for fault in self._one_fault.values()]
 
     def journal_rows(self) -> list[JournalRow]:
-        """What was announced and done in this run so far, by whomever."""
+        """What was announced and done in this run so far, by any process."""
         return self._run.rows()
 
     def finish(self) -> None:

@@ -1,8 +1,8 @@
-"""What went wrong in a run although no fault of ours did it.
+"""What went wrong in a run although no fault of lendchaos did it.
 
 Processes of the stack that ended or stopped, and what Toxiproxy lacked for connections of its own,
-which borrowers met as a broken link. It runs on this machine, so that is our own trouble. Its log
-alone tells: to whoever was connected it looks like a connection that the far side closed.
+which borrowers met as a broken link. It runs on this machine, so that is a harness error. Only
+its log shows it: to a connected client it looks like a connection that the far side closed.
 """
 
 import json

@@ -49,7 +49,7 @@ class OperationLines:
             piece = file.read(self._piece_bytes)
         end = piece.rfind(b"\n") + 1
         if not end and len(piece) == self._piece_bytes:
-            end = len(piece)  # no row of ours is so long: skipped, rather than stuck for ever
+            end = len(piece)  # no row is so long: skipped, rather than stuck for ever
         self._read[path] = offset + end
         return piece[:end]
 

@@ -16,7 +16,7 @@ class UnwrittenError(Exception):
 class EventWriter(RowWriter):
     """The history of one load process.
 
-    Once the disk refuses a row it writes no more, and ``refused`` is told so, once, in words: a
+    Once the disk refuses a row it writes no more, and calls ``refused`` once with the reason: a
     journey under way ends as it would, and only its record lacks the end.
     """
 

@@ -1,11 +1,11 @@
 """The write-ahead journal of a stack: what has to be healed if everything dies now.
 
 Append-only, one JSON line for each step, flushed to the disk before the step that it announces. It
-lies in the stack's state folder, so that whoever comes next (guardian, supervisor, the command
-`heal`, a run, `up`, `down`) finds and heals what a dead process left.
+lies in the stack's state folder, so that the next process (guardian, supervisor, the command
+`heal`, a run, `up`, `down`) finds and heals what a dead one left.
 
 Several processes write at the same time, one of which may be stopped for good at any moment: there
-is no lock, every row is one write to the end of the file, and half a row announced nothing.
+is no lock, every row is one write to the end of the file, and an incomplete row is ignored.
 """
 
 import json
@@ -24,7 +24,7 @@ from harness.history.stored_faults import dumped_fault, planned_fault
 from harness.plan.fault import PlannedFault
 
 DEADLINE_MARGIN_SECONDS = 5.0
-"""Beyond the planned heal: by then a fault is gone, whoever has to heal it."""
+"""Beyond the planned heal: by then a fault is gone, whichever process heals it."""
 
 CONDUCTOR, GUARDIAN, SUPERVISOR = "conductor", "guardian", "supervisor"
 DEADLINE, HEAL_COMMAND, NEXT_RUN = "deadline", "heal command", "next run"
@@ -129,8 +129,8 @@ class Journal:
     def rows(self, run_id: str | None = None) -> list[JournalRow]:
         """The rows of this stack, or of one run on it, in the order in which they were written.
 
-        A line that cannot be read announced nothing: it is the half of a row whose writer died.
-        HarnessError where the file cannot be read, or no journal of ours is so large.
+        A line that cannot be read is ignored: it is the half of a row whose writer died.
+        HarnessError where the file cannot be read, or is larger than any journal.
         """
         try:
             lines = read_regular(self._path).splitlines()

@@ -20,8 +20,8 @@ class KeptRecord(RunDirectory):
     """What the conductor writes and what it judges by.
 
     Until the load begins, a refusal ends the run: there is nothing to judge yet. From `go_on` on it
-    is a trouble of the run, which ``refused`` is told once, in words; without one everything is
-    read from the disk, as anyone can read it again.
+    is a harness error of the run, and ``refused`` is called once with its text; without one
+    everything is read from the disk, as anyone can read it again.
     """
 
     def __init__(self, path: Path, refused: Callable[[str], None] = lambda _: None) -> None:
@@ -47,8 +47,8 @@ class KeptRecord(RunDirectory):
         self._goes_on = True
 
     def note(self, error: OSError) -> None:
-        """Take a refusal for a trouble of the run; something of its record is not on the disk.
-        What is none, or comes before the load, is raised.
+        """Take a refusal for a harness error of the run; part of its record is not on the disk.
+        An error that is no refusal, or comes before the load, is raised.
         """
         if not refusal(error) or not self._goes_on:
             raise error
@@ -88,7 +88,7 @@ class KeptRecord(RunDirectory):
         super().write_accounts(accounts)
 
     def write_status(self, status: RunStatus) -> None:
-        """Replace the status of the run; it has our trouble, where there is one."""
+        """Replace the status of the run; with the refusal, where there is one."""
         self._status = self._with_trouble(status)
         self._attempt(super().write_status, self._status)
 
@@ -134,7 +134,7 @@ class KeptRecord(RunDirectory):
         return written if self.is_whole else self._accounts
 
     def read_status(self, damage: list[str]) -> RunStatus:
-        """The status, with our trouble where there is one."""
+        """The status, with the refusal where there is one."""
         if self.is_whole or self._trouble is None or self._status is None:
             return super().read_status(damage)
         damage.append(self._trouble.text)

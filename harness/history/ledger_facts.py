@@ -52,7 +52,7 @@ class LedgerReading:
     ``violations`` are what the target says of its own invariants, and ``says_ok`` whether it says
     that all hold (None: not known).
     ``sql_disagrees`` lists keys on which a second source differs. ``by_key`` holds, for keys that
-    were sent (all that the listing lacks, of the others a sample), the loans shown to whoever asks
+    were sent (all that the listing lacks, of the others a sample), the loans that the target shows
     for the key alone (none: an empty tuple; None: no clear answer); a key that is not in it was not
     asked for. ``unsent`` are the loans shown under a key that no one sent: there must be none.
     ``watched_s`` is how long the ledger was watched after it had come to rest.

@@ -44,7 +44,7 @@ class Facts:
     health_address: HealthAddress | None = None
     """What was asked; None when the health was not polled."""
     journal: tuple[JournalRow, ...] = ()
-    """What was announced and healed, by whomever, in the order in which it was written down."""
+    """What was announced and healed, by any process, in the order in which it was written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class RunReader:
         """Everything, folded so that each planned arrival has one operation."""
         run, damage = self.run, list[str]()
         found: dict[str, list[Any]] = defaultdict(list)
-        # `read_plan` has them; here it is told what of them is damaged.
+        # `read_plan` has them; here their damage is reported.
         arrivals = run.path / ARRIVALS_FILE
         self._once(arrivals, plan, damage, lambda told: arrivals_in(arrivals, plan, told))
         status, span = run.read_spanned_status(plan, damage)

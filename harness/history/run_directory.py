@@ -133,7 +133,7 @@ class RunDirectory:
         return self.of_plan().get("run_id", "")
 
     def of_plan(self) -> dict[str, str]:
-        """What the plan names the run and its scenario; without what cannot be read."""
+        """What the plan names the run and its scenario; without an unreadable name."""
         try:
             body = json_of(read_regular(self.path / "plan.json"))
             return {name: str(body[name]) for name in ("run_id", "scenario") if name in body}
@@ -154,7 +154,7 @@ class RunDirectory:
         self._write_plan(plan)
 
     def read_plan(self) -> Plan:
-        """The plan, arrivals included; what of them cannot be read is told by `reader`.
+        """The plan, arrivals included; `reader` reports those that cannot be read.
 
         Raises:
             UsageError: this is not a run directory.
@@ -283,7 +283,7 @@ class RunDirectory:
         return accounts
 
     def read_unchanged_ledger(self, damage: list[str], broken: dict[str, str]) -> LedgerReading:
-        """As `read_ledger`; an unread one where whoever changed it could accuse the target."""
+        """As `read_ledger`; an unread one if it was changed, as that could accuse the target."""
         if LEDGER_FILE in broken:
             return replace(UNREAD, error=broken[LEDGER_FILE])
         return self.read_ledger(damage)
@@ -305,7 +305,7 @@ class RunDirectory:
 
 
 def _status(body: bytes) -> RunStatus:
-    """The status; in older ones a trouble is its words alone."""
+    """The status; in older ones a harness error is its text alone."""
     read = json_of(body)
     if isinstance(read, dict) and isinstance(read.get("troubles"), list):
         told = read["troubles"]

@@ -1,4 +1,4 @@
-"""Fact: what a run may touch, and what of ours went wrong in it; parts of `events`."""
+"""Fact: what a run may touch, and the harness errors in it; parts of `events`."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,7 +26,7 @@ class BlastRadius:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something of ours that went wrong: a reason not to trust what was measured meanwhile.
+    """A harness error: a reason not to trust what was measured meanwhile.
 
     ``begin_ns`` and ``end_ns`` are None where they are not known: then it may have been so from the
     very begin, or to the very end.

@@ -35,7 +35,7 @@ _SHIFT_SECONDS_MAX = 60.0
 EVENTS_SCHEMA = "lendchaos.events/1"
 SPOILT_TOLD_MAX = 100
 SPOILT_MAX = 100_000
-"""Lines that cannot be read: of more, nothing is told one by one, and nothing is read on."""
+"""Lines that cannot be read: of more, none is reported alone, and nothing is read on."""
 BESIDE_SECONDS_MAX = 24 * 3600.0
 """How far from its planned load anything can be that happens in a run."""
 Row = tuple[str, Any]
@@ -79,7 +79,7 @@ def plan_in(path: Path) -> Plan:
 
 
 def arrivals_in(path: Path, plan: Plan, damage: list[str]) -> tuple[Arrival, ...]:
-    """The arrivals that were planned, each once; what cannot be one is told and left out."""
+    """The arrivals that were planned, each once; an invalid one is reported and left out."""
     found: dict[int, Arrival] = {}
     rows = 0
     begin_s = plan.phases[0].start_s - _SHIFT_SECONDS_MAX

@@ -20,7 +20,7 @@ Received = protocol.FromLoad | protocol.StopLoad | SafetyStop
 """From the load process, or of this process itself."""
 
 
-class Interrupted(Exception):  # noqa: N818  # not an error: somebody asked for it
+class Interrupted(Exception):  # noqa: N818  # not an error: someone asked for it
     """The load process asked to stop, or died, before the load had begun."""
 
 

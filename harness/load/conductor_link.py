@@ -60,7 +60,7 @@ class ConductorLink:
         self._incoming.put(protocol.RunFailed(ExitCode.INTERNAL, text))
 
     def interrupt(self) -> None:
-        """Let the conductor heal and end the run in order; ends the wait of whoever receives."""
+        """Let the conductor heal and end the run in order; a waiting `receive` returns."""
         self.send(protocol.InterruptRun())
         self._incoming.put(protocol.InterruptRun())
 

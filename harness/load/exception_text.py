@@ -1,4 +1,4 @@
-"""What an exception is told as: one of a user's own code with type and place, and one of ours."""
+"""How exceptions are shown: those of a user's code with type and place, and those of lendchaos."""
 
 import inspect
 import signal
@@ -57,10 +57,10 @@ def concerns_user(error: BaseException) -> bool:
 
 
 def is_thrown_in(error: BaseException) -> bool:
-    """Whether this ends what it ends by an order from outside, or of ours or Locust's."""
+    """Whether this is an order to end, from outside, from lendchaos or from Locust."""
     if not isinstance(error, ENDS):
         return False
-    # In a worker that somebody started by hand Python's Ctrl-C may land in any greenlet.
+    # In a worker that someone started by hand Python's Ctrl-C may land in any greenlet.
     is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if isinstance(error, KeyboardInterrupt) and is_pythons:
         return True
@@ -90,7 +90,7 @@ def place_of_call() -> str:
 
 
 def place_of_function(found: Any) -> str:
-    """``file:line`` where a function or method begins; what it is, where that can't be told."""
+    """``file:line`` where a function or method begins; what it is, where that is not known."""
     code = getattr(inspect.unwrap(getattr(found, "__func__", found)), "__code__", None)
     return f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else f"{found!r:.60}"
 
@@ -121,7 +121,7 @@ def place_in(file: str, error: BaseException) -> str:
 
 
 def place_of_class(found: type) -> str:
-    """``file:line`` where a class begins; where that can't be told, the name of its module."""
+    """``file:line`` where a class begins; where that is not known, the name of its module."""
     try:
         return f"{short_path(inspect.getfile(found))}:{inspect.getsourcelines(found)[1]}"
     except (OSError, TypeError):  # made by a call, say
@@ -151,7 +151,7 @@ def short_path(file_name: str) -> str:
 
 
 def ended_by(error: Exception) -> tuple[int, str]:
-    """The exit code of a process of ours that this ends, and what it says."""
+    """The exit code of a process of lendchaos that this ends, and what it says."""
     if isinstance(error, UsageError | HarnessError):
         return error.exit_code, clean_lines(str(error))
     where = traceback.extract_tb(error.__traceback__)[-1]

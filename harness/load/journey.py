@@ -1,6 +1,6 @@
 """One arrival's journey: its steps in order, each attempt written down, one operation at the end.
 
-The rows written here are the truth about a run; Locust's statistics are told the same, as a view.
+The rows written here are the truth about a run; Locust's statistics get the same, as a view.
 """
 
 import random
@@ -83,7 +83,7 @@ class Journey:
     blocked_by: Step | None = None
     code: str | None = None
     broken: BrokenStepError | None = None
-    """What a step did wrong, also where it caught what it was told of that."""
+    """What a step did wrong, also where it caught the exception for that."""
 
     def passes(self, step: Step, judged: Classification) -> bool:
         """Whether the journey goes on; if not, its first cause counts, but for a decline."""
@@ -152,7 +152,7 @@ _Act = Callable[[Journey], Classification]
 class Journeys:
     """All journeys of one load process; ``accounts`` are by the borrower's index.
 
-    ``broken`` is the first mistake of the scenario's own steps, of which ``tell_broken`` is told;
+    ``broken`` is the first mistake of the scenario's own steps, which ``tell_broken`` gets;
     ``bug`` is the first exception of anything else.
     """
 
@@ -199,7 +199,7 @@ class Journeys:
                 self.tell_broken(self.broken)
         except ENDS:
             raise
-        except BaseException as error:  # noqa: BLE001  # told as a trouble of the run
+        except BaseException as error:  # noqa: BLE001  # a harness error of the run
             raised = f"in {place_of(error)}, {message_of(error)}"
             self.bug = self.bug or f"step {journey.step} raised, {raised}"
         self._finish(journey, ending)
@@ -215,7 +215,7 @@ class Journeys:
         self._tell(("ARRIVAL", "(dropped by the load process)"), intended_ns, 0, reason)
 
     def _walk(self, journey: Journey) -> None:
-        # Whoever could not log in before the load has to try now, as they would.
+        # A borrower who could not log in before the load has to try now, as they would.
         logs_in = journey.arrival.logs_in or not journey.token
         if logs_in and self.target.offers(Step.LOG_IN) and not self._log_in(journey):
             return

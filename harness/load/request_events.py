@@ -1,4 +1,4 @@
-"""What Locust's statistics are told of an attempt; our own record does not depend on it."""
+"""What Locust's statistics get of an attempt; the harness's record does not depend on it."""
 
 import time
 from typing import Any

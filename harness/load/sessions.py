@@ -82,7 +82,7 @@ class Account:
             self._log_ins.remove(log_in)
 
     def may_have_ended(self, session: BorrowerSession) -> bool:
-        """Whether its lifetime is over, or a log-in of ours that was not over when this session was
+        """Whether its lifetime is over, or another log-in that was not over when this session was
         asked for may have replaced it.
         """
         if session.expires_ns is not None and time.monotonic_ns() >= session.expires_ns:

@@ -1,7 +1,7 @@
 """What a step of a scenario may do: send the planned loan, and return what its answer came to.
 
 A step that raises, returns something else or asks for another amount is a mistake of the scenario.
-It says nothing of the target, so it ends the run, and is told with file and line.
+It says nothing of the target, so it ends the run, and is reported with file and line.
 """
 
 import re

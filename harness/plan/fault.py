@@ -38,7 +38,7 @@ class FaultPage(NamedTuple):
 
 
 class Phrase(NamedTuple):
-    """How a sentence tells of a fault, with ``{target}`` and ``{was}`` (was, were): what it did,
+    """How a sentence names a fault, with ``{target}`` and ``{was}`` (was, were): what it did,
     and its end where several faults have to be told apart; empty: the heal.
     """
 

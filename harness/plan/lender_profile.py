@@ -25,7 +25,7 @@ class LenderProfile:
     ``name`` is the class that was named as target, "" for our own contract. Borrowers ask for
     ``amounts`` from the first to the second, in steps of ``unit``. A loan of ``review_from`` is
     sent to manual review (None: not known). A step that the lender lacks is left out of every
-    journey. It can be told of ``classes``; all other borrowers are good ones.
+    journey. It knows borrowers of ``classes``; those of other classes become good ones.
     """
 
     name: str = ""

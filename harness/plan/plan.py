@@ -191,7 +191,7 @@ def _borrowers(
 ) -> tuple[PlannedBorrower, ...]:
     """As many as the rate needs: no one comes again while their last journey may be under way.
 
-    Whom the lender cannot be told of is a good borrower.
+    A borrower of a class that the lender does not know becomes a good one.
     """
     count = max(50, round(settings.rate * (settings.drain_s + 1.0)))
     pairs = 0

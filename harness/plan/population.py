@@ -114,9 +114,9 @@ def turns_of(
 ) -> Iterator[int]:
     """Whose turn it is, round after round without an end, for all but those near their limit.
 
-    Within every ``block`` of borrowers the order is another one each round: otherwise a trouble
-    that comes round with a whole number of seconds would meet the same borrowers every time, and
-    look as if it shut them out.
+    Within every ``block`` of borrowers the order is another one each round: otherwise an
+    impairment that comes round with a whole number of seconds would meet the same borrowers every
+    time, and look as if it shut them out.
     """
     everybody = [b.index for b in borrowers if b.account_class is not AccountClass.NEAR_LIMIT]
     while True:

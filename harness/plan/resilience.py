@@ -1,8 +1,8 @@
 """``resilience.yaml``, what a service must withstand: its format as types, from which its JSON
 Schema is made, and how it is read, strictly, into `Resilience`.
 
-A file is taken whole or not at all: everything that is wrong with it is told at once, each with its
-line and column and with what would be valid.
+A file is taken whole or not at all: everything that is wrong with it is reported at once, each with
+its line and column and with what would be valid.
 """
 
 import json
@@ -172,7 +172,7 @@ class _Section(Section):
 
     @classmethod
     def unknown(cls, key: str) -> str:
-        """What is told of a key that is not known; some say what no limit can allow."""
+        """The message for an unknown key; for an invariant, that no limit can allow it."""
         if key.removesuffix("_max").removesuffix("_share") in INVARIANTS:
             return f"{key} is not set here: none is ever allowed, in any run, so there is no limit"
         return super().unknown(key)

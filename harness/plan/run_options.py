@@ -230,7 +230,7 @@ RUN_OPTIONS = (
         "deadline of a request: connecting, sending and reading together"
     ),
     _load("retries", WHOLE, "0").with_help(
-        "further tries of a borrow that failed, with its key; Retry-After is obeyed"
+        "further tries of a borrow that failed, with its key; Retry-After is honoured"
     ),
     _stack("service", _one_of(*SERVICES), "tuned", uses=Use.FORM | _OF_STACK).with_help(
         "client settings of the local stack's service"

@@ -242,7 +242,7 @@ def faults_of(
     return tuple(fault for fault in every if fault.name in wanted)
 
 
-# --- what cannot be run ---------------------------------------------------------------------------
+# --- runs that are refused ------------------------------------------------------------------------
 
 
 def check(

@@ -52,7 +52,7 @@ STOP_KINDS: dict[str, StopKind] = {
 }
 """What each condition is set to: a number, of requests or of fen, or on and off."""
 STOPS_FOR_FAILURES = ("failed_budget", "failed_surge", "principal_at_risk_fen")
-"""Those of them that borrowers without an answer trip, whoever is to blame for it."""
+"""Those of them that borrowers without an answer trip, whatever the cause."""
 STOP_MEANINGS: dict[str, str] = {
     "failed_budget": "failed borrow requests, all phases together, that may not be exceeded",
     "failed_surge": "stop when borrowing fails outside the faults and their time to recover",

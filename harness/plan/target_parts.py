@@ -26,7 +26,7 @@ class Link:
     """A hop to disturb: what stands behind it, ``host:port``, and where it listens.
 
     It listens at 127.0.0.1, on a port that is chosen unless ``listen`` names one: a system that
-    already runs has to be told to connect there. ``asks`` is what the harness may ask through the
+    already runs has to be set to connect there. ``asks`` is what the harness may ask through the
     link to see whether it carries anything: a path ("/health") for HTTP, any other text as it is
     sent (a line of Redis: "PING" and a line end), "" where the far side speaks first. A link to the
     target's ``database`` needs none. A link without a question can have no fault.

@@ -100,7 +100,7 @@ def read_json(path: Path, schema: str) -> tuple[str, dict[str, Any]]:
     """The text of a file of the version that we read, and what it says. UsageError, with line and
     column, if it cannot be read, is no object of JSON, or of another version.
     """
-    text = text_of(path, "verdict of ours", BYTES_MAX, follow=False)
+    text = text_of(path, "verdict of lendchaos", BYTES_MAX, follow=False)
     try:
         found = json_of(text)
     except json.JSONDecodeError as error:

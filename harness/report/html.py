@@ -74,7 +74,7 @@ def style_hash(css: str) -> str:
 
 
 def environment(folder: str = "report") -> Environment:
-    """Templates of a folder of ours, which may use those of the report; all text is escaped."""
+    """A folder's templates, which may use those of the report; all text is escaped."""
     found = Environment(
         loader=ChoiceLoader([PackageLoader("harness", folder), PackageLoader("harness", "report")]),
         autoescape=True,
@@ -101,7 +101,7 @@ def looks(foot: str, *sheets: str) -> dict[str, Markup]:
 
 
 def style(name: str, folder: str = "report") -> str:
-    """The text of a style sheet of ours."""
+    """The text of a style sheet of the package."""
     return files("harness").joinpath(folder, name).read_text(encoding="utf-8")
 
 

@@ -135,7 +135,7 @@ def _edges(verdict: Verdict) -> list[tuple[Cell, ...]]:
 def _crossing(crossing: Crossing) -> tuple[Cell, ...]:
     part = f"{100 * crossing.failed_share:g} %"
     name = Cell(f"new requests succeed: fewer than {part} fail, for good")
-    untold = "" if crossing.resolvable else "cannot be told at this rate and length of run"
+    untold = "" if crossing.resolvable else "cannot be measured at this rate and length of run"
     return _back(name, crossing, untold)
 
 

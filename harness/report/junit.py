@@ -2,7 +2,7 @@
 
 Pure. The file is valid against two schemas at once: the one of the Jenkins xUnit plugin and the one
 that pytest checks its family ``xunit2`` with. Neither lets a case have properties or name a file,
-so both stand in its suite. What is missed is a ``failure``, what is not decided an ``error``:
+so both are in its suite. What is missed is a ``failure``, what is not decided an ``error``:
 neither is ever green, and neither is skipped. Texts are cut to `MESSAGE_MAX`.
 """
 

@@ -153,7 +153,7 @@ _EDGES = (
     "The moment at which a request met the service lies between sending and answering, and only the"
     " service knows where. So an edge is dated for a service that decides as a request comes, for"
     " one that decides as it answers, and between. The interval holds all of these that fit the"
-    " answers; the instant that is told lies midway between the first and the last."
+    " answers; the instant shown lies midway between the first and the last."
 )
 
 

@@ -71,7 +71,7 @@ def tiles(plan: Plan | None, verdict: Verdict, currency: Currency | None = None)
 
 
 def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
-    """The figure of the window that the limit is of; what the tile counted otherwise is told.
+    """The figure of the window that the limit is of; the notes give what the tile counted before.
 
     A tile that is red already keeps the figure of its first reason.
     """
@@ -96,7 +96,7 @@ def why(verdict: Verdict, *codes: str) -> str:
 
 
 def _failed(verdict: Verdict) -> Tile:
-    """Those of the window that the share is of; what failed before it is told beside. Where a
+    """Those of the window that the share is of; a note gives what failed before it. Where a
     rule was broken, the figure is of what broke it.
     """
     borrow, window, name = verdict.borrow, verdict.borrow.window, "Failed borrow requests"
@@ -312,7 +312,7 @@ def money(verdict: Verdict, currency: Currency | None = None) -> Tile:
 def _loans_wrong(ledger: Reconciliation) -> str:
     """How many, each counted once; empty of none.
 
-    A loan of ours is wrong in one way by what was told, and in one by what was paid. One that is
+    A loan can be wrong in one way by what was told, and in one by what was paid. One that is
     wrong in both has the same key in the examples, which hold as many keys as there is room for.
     """
     counts = {kind: getattr(ledger, kind) or 0 for kind in LOANS}

@@ -124,7 +124,7 @@ def length(duration: float) -> str:
 
 
 def between(low: float | None, high: float | None) -> str:
-    """Both ends of the interval of an instant, in words; an end that is not known is said so."""
+    """Both ends of the interval of an instant, in words, which say which end is not known."""
     if low is not None and high is not None:
         return f"between {seconds_within(low, low, high)} and {seconds_within(high, low, high)}"
     return interval(low, high, seconds, "later").replace("less", "earlier")

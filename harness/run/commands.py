@@ -1,4 +1,4 @@
-"""Orders that someone gave by hand while a run went on: passed on, and put on record.
+"""Commands that someone gave by hand while a run went on: passed on, and put on record.
 
 The facts of a fault hold when it was really healed; the remark says that it was no accident.
 """
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def obey(command: PageCommand, faults: FaultTimeline, at_s: float | None) -> str:
-    """Do what was ordered on the page; the remark for the report.
+    """Apply a command from the page; the remark for the report.
 
     ``at_s`` is now, in seconds after zero; None before the load.
     """
@@ -34,6 +34,6 @@ def obey(command: PageCommand, faults: FaultTimeline, at_s: float | None) -> str
             case "inject":
                 faults.inject(str(fault))
                 return f"{fault} was injected {by_hand}"
-    except Exception as error:  # noqa: BLE001  # a wrong order must not end a run that has faults to heal
+    except Exception as error:  # noqa: BLE001  # a wrong command must not end a run that has faults to heal
         _log.exception("order %s %s", do, fault)
-        return f"an order given {by_hand}, {do} {fault}, could not be obeyed: {error}"
+        return f"a command given {by_hand}, {do} {fault}, could not be applied: {error}"

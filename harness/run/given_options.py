@@ -1,4 +1,4 @@
-"""What of Locust's options matters to whoever starts it, too, wherever they are set.
+"""Locust's options that matter to the process that starts it, too, wherever they are set.
 
 Locust reads them from the command line, from variables and from its files of configuration. Here
 they are read the same way and from the same places, without Locust.
@@ -24,7 +24,7 @@ FILES = ("~/.locust.conf", "locust.conf", "pyproject.toml")
 SECTION = "tool.locust"
 _OUTSIDE = [each for each in ALL_OPTIONS if Use.OUTSIDE in each.uses]
 LOCUST_FILES = [e.word for e in _OUTSIDE if e in LOCUST_OPTIONS and e.type is FILE]
-"""What Locust writes where it is told to."""
+"""Options that name a file which Locust writes."""
 _SAME = {"--users": "--rate"}
 """One Locust user is one arrival a second, and messages speak of the rate."""
 _TELLING = 5
@@ -89,7 +89,7 @@ def refuse_lists(parser: Any) -> Any:
 
 @contextmanager
 def naming_places(options: list[str]) -> Iterator[None]:
-    """What is told to be wrong in here names where a value was set."""
+    """Usage errors that are raised in here name where a value was set."""
     elsewhere = given(options).elsewhere
     try:
         yield

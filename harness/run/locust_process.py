@@ -1,7 +1,7 @@
 """A scenario run without anybody watching: Locust in a process of its own, once or as a series.
 
 What `lendchaos run`, the pytest plugin, a gate's self-test and a game day share. Nothing here knows
-a terminal: whoever calls is told of progress and shows it.
+a terminal: the caller gets the progress and shows it.
 """
 
 import os
@@ -119,7 +119,7 @@ def known_scenarios() -> list[str]:
 
 def runs_of(paths: list[Path], options: list[str], runs: int | None) -> list[int]:
     """How often to run each scenario: as asked, else what the file of objectives says, else once.
-    UsageError where the number makes no sense, or the file has mistakes.
+    UsageError where the number is out of range, or the file has mistakes.
     """
     if runs is not None and not 1 <= runs <= RUNS_MAX:
         raise UsageError(f"--runs {runs} must be from 1 to {RUNS_MAX}")
@@ -305,8 +305,8 @@ def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[st
 def _honest(code: int, last: dict[str, Any], options: list[str], run: Forwarded) -> int:
     """The exit code of a run; 0 only where there is a verdict that says pass, 1 only with one.
 
-    A Locust that was killed gives none; before it said a word, that is no bug of ours. One that was
-    told to end before it was there to hear it died of the signal, with nothing touched. Where the
+    A Locust that was killed gives none; before it said a word, that is no bug of lendchaos. One
+    that got its signal before it could handle it died of that, with nothing touched. Where the
     scenario's own code ended the process with 0 in spite of its verdict, that counts. What Locust
     or Python ends with says that nothing could be run, or that a run came to no verdict. Told to
     end, in whatever phase, a run is no pass: what waits for it must not go on.
@@ -339,7 +339,7 @@ def run_series(
     """All runs of one scenario, until they are done, or have failed beyond repair.
 
     Its report is ``series.json``: none if no run came to a verdict, or where it could not be
-    written, which ``warn`` is told (by default ``tell``).
+    written; then ``warn`` (by default ``tell``) gets the reason.
     """
     name, seed_of_first = name_of(path), first_seed(options)
     done: list[SeriesRun] = []

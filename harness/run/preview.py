@@ -149,7 +149,7 @@ def preview_json(
 
 def read_preview(text: str, path: Path) -> PreviewDocument:
     """What ``--dry-run --json`` printed; a scenario file may have written something before it.
-    UsageError where there is none, as the file has no scenario of ours, or none that can be read.
+    UsageError where there is none, as the file has no lendchaos scenario, or none that can be read.
     """
     begin = text.find(f'{{\n  "schema": "{SCHEMA}"')
     if begin < 0:
@@ -190,7 +190,7 @@ def _load(plan: Plan) -> list[str]:
     return [
         f"  {settings.rate} arrivals a second for {settings.load_s:g} s",
         f"  {asked}, each sent {tries}",
-        f"  {len(plan.borrowers):,} accounts of our own are opened for them",
+        f"  {len(plan.borrowers):,} accounts are opened for them",
     ]
 
 

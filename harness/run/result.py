@@ -172,7 +172,7 @@ class RunResult:
 
     @property
     def lost(self) -> int:
-        """Loans that borrowers were told of and that the ledger lacks."""
+        """Loans that were acknowledged to borrowers and that the ledger lacks."""
         return run_figures.loans(self.details, "lost")
 
     @property

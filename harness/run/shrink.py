@@ -1,6 +1,6 @@
 """Which of a plan's faults does its failure need? Fewer and fewer, until none can be dropped.
 
-Pure: whoever calls gives the way to run a trial. The same seed in every trial, so that the arrivals
+Pure: the caller gives the way to run a trial. The same seed in every trial, so that the arrivals
 and the places of the faults that are left stay what they were. After Zeller and Hildebrandt,
 "Simplifying and Isolating Failure-Inducing Input", 2002; a plan has few faults, so they are dropped
 one by one. The result is one-minimal: without any single one of its faults the run did not fail in

@@ -1,7 +1,7 @@
 """Where the target runs: a local stack of plain processes, or a service that already runs.
 
-Exports are lazy: who only asks what is up needs neither what starts a stack nor what looks for its
-programs. Whoever has to heal imports by name at its own start, so that nothing is loaded late.
+Exports are lazy: code that only asks what is up loads neither what starts a stack nor what looks
+for its programs. Healing code imports by name at start-up, so that no import fails during a heal.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -88,7 +88,7 @@ def _meant_by(host: str) -> list[str]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
-        return []  # nobody can be reached by it, then
+        return []  # no one can be reached by it, then
     # The part behind % is the interface of a link-local address.
     return [str(address[0]).partition("%")[0] for *_, address in found]
 

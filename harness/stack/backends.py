@@ -1,6 +1,6 @@
 """Where a stack comes from: processes of this machine, or proxies before a service that runs.
 
-Whoever plans, previews or conducts a run asks a `Backend`, and never which one it is.
+Code that plans, previews or conducts a run asks a `Backend`, and never which one it is.
 """
 
 import os
@@ -126,7 +126,7 @@ class LocalBackend(Backend):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedBackend(Backend):
-    """A service that runs at ``url``, behind proxies of ours.
+    """A service that runs at ``url``, behind proxies of lendchaos.
 
     ``parts`` are what its target declares; None for one that speaks our contract.
     """
@@ -153,7 +153,7 @@ class AttachedBackend(Backend):
                 yield split_address(self.parts.database_address)[0]
 
     def objections(self, settings: Settings, others: Iterable[Stack | None]) -> Iterator[str]:
-        """What only the local stack can give, and a target that is a link of ours."""
+        """What only the local stack can give, and a target that is a link of lendchaos."""
         if settings.defect:
             yield "--defect is for the local stack's service, not for one that runs"
         if settings.service != StackSettings().service:

@@ -61,7 +61,7 @@ def attach(
 
     It answers at ``base_url``, ``http://host:port``. The stack's state is kept in ``state_dir``
     (None: `default_state_dir`), ``allow_targets`` are hosts beside loopback that may be touched,
-    and ``progress`` is told in one line what takes time. ``parts`` are what the target declares of
+    and ``progress`` gets one line on what takes time. ``parts`` are what the target declares of
     itself: its further links, and processes that are started and end with the stack. Without any
     it speaks our contract.
 
@@ -89,7 +89,7 @@ def attach(
             require_answer(service_url, parts and replace(parts, processes={}))
             require_proxy_for(running, service_url, token, parts)
             return _same(running, progress)
-        register.prepared()  # what is wrong with it is told before anything is built or started
+        register.prepared()  # reports what is wrong with it before anything is built or started
         toxiproxy = provide_toxiproxy(progress).path
         return launch(_attached(service_url, token, state_dir, toxiproxy, parts), progress)
 
@@ -97,7 +97,7 @@ def attach(
 def _attached(
     service_url: str, token: str, state_dir: Path, toxiproxy: Path, parts: TargetParts | None
 ) -> LaunchSpec:
-    """A stack of our own Toxiproxy alone, with what a target declares."""
+    """A stack of Toxiproxy alone, with what a target declares."""
     wanted = {} if parts is None else dict(parts.links)
     asked = [link.listen for link in wanted.values() if link.listen is not None]
     programs = {} if parts is None else parts.programs
@@ -146,7 +146,7 @@ def up(
 
     Raises:
         HarnessError: A program is missing, a port is taken, something did not come up, another
-            stack is up, network namespaces are asked for and can't be had, or there is no room.
+            stack is up, wanted network namespaces are not available, or there is no room.
         UsageError: The settings cannot be.
     """
     settings = settings or StackSettings()

@@ -5,10 +5,10 @@ on how they are called, and on nothing else; its superuser has a password that n
 written to the disk before it gets its name, so that there is a whole one or none. Only the last few
 that were used are kept.
 
-A server that is killed together with whoever would tidy up leaves something in the kernel. Its
-shared memory proper is anonymous and goes with its processes, and what it shares beside that are
-files in its own folder (`dynamic_shared_memory_type = mmap`). One small System V segment stays, by
-which a server finds out whether another one still uses its folder.
+A server that is killed together with the process that would tidy up leaves something in the
+kernel. Its shared memory proper is anonymous and goes with its processes, and what it shares beside
+that are files in its own folder (`dynamic_shared_memory_type = mmap`). One small System V segment
+stays, by which a server finds out whether another one still uses its folder.
 """
 
 import contextlib
@@ -132,7 +132,7 @@ def _held(cache: Path, seconds: float | None = None, *, shared: bool = False) ->
     except OSError:
         if not shared:
             raise
-        yield  # nobody removes anything from it either
+        yield  # no one removes anything from it either
         return
     with lock:
         if not taken(lock, seconds, shared=shared):

@@ -21,7 +21,7 @@ LOCAL_PARTS: tuple[StackPart, ...] = (Toxiproxy(), PostgresServer(), LendingServ
 ATTACHED_PARTS: tuple[StackPart, ...] = (Toxiproxy(),)
 _PART = "part of the stack"
 _DATABASE = "the target's database"
-"""The group behind the links that lead there; no process of ours."""
+"""The group behind the links that lead there; no process of the stack."""
 
 
 def parts_of(stack: Stack) -> tuple[StackPart, ...]:

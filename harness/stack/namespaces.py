@@ -260,7 +260,7 @@ def entering(namespace: str) -> list[str]:
 
 
 def nft(namespace: str, *arguments: str, script: str = "") -> str:
-    """Runs nftables' command in a namespace of ours; what it said.
+    """Runs nftables' command in a namespace of lendchaos; what it said.
 
     HarnessError where it refused, or did not answer in time.
     """

@@ -73,7 +73,7 @@ class _NotThisWayError(Exception):
 def provision_all(progress: Progress) -> tuple[FoundProgram, FoundProgram]:
     """PostgreSQL and Toxiproxy, both got at the same time.
 
-    ``progress`` is told in one line what takes long, from other threads. HarnessError where one
+    ``progress`` gets one line on what takes long, from other threads. HarnessError where one
     cannot be got; the message lists all ways to get it.
     """
     with ThreadPoolExecutor(2, thread_name_prefix="provision") as pool:

@@ -2,7 +2,7 @@
 
 A state file names what is ended and removed, and a checkout or an artefact can bring one along. So
 `lendchaos up` lists each stack here, outside any checkout: the folder's real path and inode, the
-stack's id and its key, and the boot. The id is told to whoever asks the service or reads a report;
+stack's id and its key, and the boot. Anyone who asks the service or reads a report sees the id;
 the key is nowhere but here and in the state file. A state file that is not listed counts for
 nothing. One of an earlier boot is ours, and none of the process ids in it mean anything.
 

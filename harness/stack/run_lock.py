@@ -25,7 +25,7 @@ from harness.core.numbers import Count, UnixSeconds
 from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 
 TRY_SECONDS = 0.5
-"""Whoever only asks whether the lock is held holds it for a moment."""
+"""A process that only asks whether the lock is held holds it for a moment."""
 ENDING_SECONDS_MAX = 2.0
 """From the end of the first thread of a process to that of its last one, on a busy machine."""
 
@@ -104,7 +104,7 @@ def _in_use(state_dir: Path, whose: Owner | None) -> HarnessError:
 def holder(state_dir: Path, seconds: float = 0.0) -> Owner | None:
     """The run that uses the stack of this folder for all these seconds; None if there is none.
 
-    One that has the lock and has not written down who it is is told as such.
+    One that has the lock and has not written down who it is counts as unknown.
     """
     try:
         lock = open_regular(state_dir / RUN_LOCK)

@@ -28,7 +28,7 @@ from harness.stack.run_lock import has_supervisor
 SCHEMA = 2
 EDGE = "edge"
 HEALTH_PATH = "/healthz"
-"""Answered by every service that can be attached, and by each process of ours that speaks HTTP."""
+"""Answered by every service that can be attached, and by each HTTP process of the stack."""
 LOW_PASSWORD_COST = 5
 """scrypt with n = 2**5: hundreds of throw-away log-ins must not be what a run measures."""
 DATABASE = "database"
@@ -166,8 +166,8 @@ def save_state(stack: Stack) -> None:
 def read_state(state_dir: Path) -> Stack | None:
     """The state file as it is, whether or not its processes live; None if there is none.
 
-    This is the one place that decides whether a state folder is ours. Of an earlier boot no process
-    is told: its ids mean others now.
+    This is the one place that decides whether a state folder is ours. The result has no
+    process of an earlier boot, whose ids mean others now.
 
     Raises:
         UsageError: There can be no state folder.
@@ -245,7 +245,7 @@ def _remedy(folder: Path) -> str:
 
 
 def _parsed(path: Path, text: bytes) -> Stack:
-    """What a state file of ours says."""
+    """What a state file of lendchaos says."""
     remedy = "`lendchaos down` ends what is left and removes it"
     try:
         # Before anything else: the fields of another version are not ours to judge.
@@ -309,13 +309,13 @@ def forget(stack: Stack, folder: Path | None) -> None:
 
 
 def clear(state_dir: Path) -> None:
-    """Removes what lies in a state folder of ours, but for its logs and locks.
+    """Removes what lies in a state folder of lendchaos, but for its logs and locks.
 
     No path comes from a file: each is one that `up` gives its parts. A link is not followed.
     """
     remove_database(state_dir / DATA)
     shutil.rmtree(state_dir / BUREAU_DATA, ignore_errors=True)
-    # The state file last: without it nobody would come to remove the rest.
+    # The state file last: without it no one would come to remove the rest.
     for path in (socket_path_for(state_dir), state_dir / ALIVE_LOCK, state_dir / STATE_FILE):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)

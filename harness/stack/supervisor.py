@@ -196,7 +196,7 @@ class Supervisor:
     async def stop_when_forgotten(self) -> None:
         """Ends the stack when its state file is gone or its folder moved: no one could find it.
 
-        Until then the register lists it, whoever empties it: a cleaner of `/tmp`, or an `up` in a
+        Until then the register lists it, whatever empties it: a cleaner of `/tmp`, or an `up` in a
         container that has the same home and does not see our folder.
         """
         folder = self.stack.state_dir
@@ -212,7 +212,7 @@ class Supervisor:
     async def stop_when_orphaned(self, owner: ProcessRef) -> None:
         """Ends the stack when the process died that would have, once no run uses it.
 
-        Such a run ends by itself, as it lost whoever started it, and its ledger is still read.
+        Such a run ends by itself, as it lost the process that started it; its ledger is still read.
         """
         while is_alive(owner) or is_held(self.stack.state_dir):  # noqa: ASYNC110 - nor has a death
             await asyncio.sleep(_FORGOTTEN_CHECK_SECONDS)
@@ -285,7 +285,7 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
 def main() -> None:
     """Reads what to start, leaves the process that started us, supervises."""
     spec = protocol.TO_SUPERVISOR.decode(sys.stdin.buffer.read())
-    # A daemon of its own: whoever called `up` neither waits for us nor takes us along.
+    # A daemon of its own: the process that called `up` neither waits for us nor takes us along.
     if os.fork() != 0:
         os._exit(0)
     os.setsid()

@@ -29,7 +29,7 @@ def require_startable(settings: StackSettings, state_dir: Path, *, tries: bool =
     """Whether a local stack can be started in a state folder where none is up.
 
     The kernel is tried for network namespaces, unless ``tries`` is False. HarnessError where they
-    are asked for and can't be had, the disk has no room, or the register cannot list a stack.
+    are asked for and not available, the disk has no room, or the register cannot list a stack.
     """
     if settings.namespaces and (refusal := namespaces.why_not(tries=tries)) is not None:
         raise HarnessError(f"no stack in network namespaces here: {refusal}")

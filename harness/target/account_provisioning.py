@@ -217,7 +217,7 @@ class AccountProvisioner:
         truth = GroundTruth(expected_decline=borrower.account_class.expected_decline)
         declined = self._judged(Step.LOG_IN, reply, truth).outcome is Outcome.DECLINED
         provisioned = replace(provisioned, declined=declined)
-        # Somebody who is registered was refused in person, rightly or not. Some users who cannot
+        # Someone who is registered was refused in person, rightly or not. Some users who cannot
         # log in are a finding of the run, not the end of it.
         if self._judged(Step.LOG_IN, reply).false_declined:
             return provisioned

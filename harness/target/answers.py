@@ -126,7 +126,7 @@ failed = Meaning("failed")
 
 
 class Answers:
-    """Rules for the answers of one lender, each ``(when, meaning)``; UsageError of what is none."""
+    """Rules for one lender's answers, each ``(when, meaning)``; UsageError for an invalid rule."""
 
     def __init__(self, rules: Iterable[tuple[When, Meaning]] = ()) -> None:
         self._rules = tuple(map(_rule, rules))

@@ -1,7 +1,7 @@
 """What one answer means, judged against what the borrower was entitled to.
 
 Pure: status, body and ground truth go in, the outcome fields of an `harness.history.events.Attempt`
-come out. These are the rules of our own contract; those of other lenders are
+come out. These are the rules of `docs/contract.md`; those of other lenders are
 `harness.target.answers`, which come back to these for what a status alone says.
 """
 
@@ -79,7 +79,7 @@ class GroundTruth:
     ) -> "GroundTruth":
         """A credit line must show the limit of the borrower, less all that the run asks for.
 
-        One who must be declined may be told so by their credit line.
+        The credit line of one who must be declined may say so.
         """
         least_fen = max(0, limit_fen - asked_fen)
         return cls(
@@ -249,7 +249,7 @@ class Refusal(StrEnum):
     """What kind of answer a 4xx or 5xx is."""
 
     DECLINE = "decline"
-    """A business decline that names its cause: untrue of whoever need not be declined for it."""
+    """A business decline that names its cause: untrue of those who need not be declined for it."""
     UNKNOWN_BORROWER = "unknown borrower"
     """No such account, password or session: untrue of every borrower of a run."""
     TURNED_AWAY = "turned away"

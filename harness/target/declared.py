@@ -14,7 +14,7 @@ from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Req
 from harness.target.sql_ledger import SqlLedger
 
 _NAME, _KEY = "180000000000000", "00000000-0000-0000-0000-000000000000"
-_ACCOUNT = BorrowerAccount(_NAME, id="0", password="password", token="token")  # noqa: S106  # of nobody
+_ACCOUNT = BorrowerAccount(_NAME, id="0", password="password", token="token")  # noqa: S106  # of no one
 
 
 def declared(target: Target) -> list[str]:

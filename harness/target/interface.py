@@ -92,7 +92,7 @@ class Target:
     token: str = "token"  # noqa: S105  # a field's name, not a token
     """Field of the answer to a log-in; fields are written like ``data.items[0].id``."""
     expires_at: str = "expires_at"
-    """Field with the end of the session, RFC 3339; None is told where there is none."""
+    """Field with the end of the session, RFC 3339; without one, no end is known."""
     available: str = ""
     """Field of the credit line with what may be borrowed; "" where that is not looked at."""
     answers: Answers = Answers()
@@ -192,7 +192,7 @@ class Target:
 
     @property
     def health_paths(self) -> tuple[str, ...]:
-        """Paths that tell of its health, the one to prefer first; none where there is none."""
+        """Paths that show its health, the one to prefer first; none where there is none."""
         return tuple(path for path in (self.ready, self.health) if path is not None)
 
     @property

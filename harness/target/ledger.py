@@ -81,7 +81,7 @@ class Ledger(ABC):
         return None
 
     def by_key(self, key: str) -> tuple[KeyedLoan, ...] | None:  # noqa: ARG002
-        """The loans under one key, asked for alone; None where that cannot be told."""
+        """The loans under one key, asked for alone; None where they are not known."""
         return None
 
 

@@ -47,7 +47,7 @@ class LedgerSource:
 class OwnLoans:
     """What is this run's: its idempotency keys, and its borrowers' accounts.
 
-    ``acknowledged`` are keys whose borrowers were told of a loan.
+    ``acknowledged`` are keys for which a loan was reported to the borrower.
     """
 
     keys: frozenset[str]
@@ -164,8 +164,8 @@ class LedgerWatch:
         """All versions that count.
 
         A loan that is gone from the last listing counts if it was paid out: money that left does
-        not come back with its row. But where a borrower was told of a loan and none of its key is
-        left, it is as good as lost, whatever was listed before.
+        not come back with its row. But where a loan was reported to its borrower and none of its
+        key is left, it is as good as lost, whatever was listed before.
         """
         there = {entry.loan_id for entry in self._last}
         lost = self._ours.acknowledged - {entry.idempotency_key for entry in self._last}

@@ -53,7 +53,7 @@ Loans = tuple[KeyedLoan, ...]
 
 @dataclass(frozen=True, slots=True)
 class SentKey:
-    """A key that was sent, and who sent it; ``acknowledged`` if they were told of a loan."""
+    """A key that was sent, and who sent it; ``acknowledged`` if a loan was reported to them."""
 
     key: str
     borrower: ProvisionedBorrower
@@ -82,14 +82,14 @@ def read_ledger(
     asked = sample[:1] + chosen([key for key in sent if key.key not in listed], seed)
     if not asked:
         return reading
-    # Whoever has a loan asks first, for a key of nobody: is the key looked at, at all?
+    # A borrower with a loan asks first, for a key of no one: is the key looked at, at all?
     unsent = replace(asked[0], key=str(uuid.uuid4()), acknowledged=False)
     by_key = KeyQuestions(source).ask([unsent, *asked, *sample[1:]])
     return replace(reading, unsent=by_key.pop(unsent.key, None), by_key=by_key)
 
 
 def _sent(facts: Facts, borrowers: list[ProvisionedBorrower]) -> Iterator[SentKey]:
-    """Every key that may have left; acknowledged if any answer to it told of a loan."""
+    """Every key that may have left; acknowledged if any answer to it reported a loan."""
     by_index = {borrower.index: borrower for borrower in borrowers}
     operations, attempts = facts.operations, facts.attempts
     told = attempts.take(attempts.step.are(Step.BORROW) & attempts.outcome.are(*GRANTED))

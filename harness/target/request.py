@@ -61,7 +61,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """A borrower to register, with the ground truth that the target has to be told.
+    """A borrower to register, with the ground truth that the target has to know.
 
     ``name`` is 15 digits, fresh for every run; ``limit`` is their credit limit, in minor units.
     """

@@ -26,7 +26,7 @@ _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=10000"
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s", "numeric": ":1", "named": ":1"}
 """Where a value goes, by the ``paramstyle`` of a driver (PEP 249)."""
 SHOWN_MAX = 20
-"""Rows of one check that are told."""
+"""Rows of one check that are reported."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class SqlLedger(Ledger):
         self,
         after: int | str,
         seconds: float | None = None,  # noqa: ARG002  # a driver has bounds of its own
-        patience: Patience = NO_PATIENCE,  # noqa: ARG002  # a database puts nobody off
+        patience: Patience = NO_PATIENCE,  # noqa: ARG002  # a database puts no one off
     ) -> list[LedgerEntry]:
         """The next loans, as `Ledger.page` says."""
         end = f"ORDER BY entries.cursor LIMIT {PAGE_ENTRIES}"

@@ -1,8 +1,8 @@
 """The catalogue of codes: what each code means that this program can write down, or end with.
 
 Reports, `lendchaos explain`, gates, schemas and the tests of the documentation read it. The rows of
-findings stand in `catalogue_findings` and `catalogue_evidence`; here are those of what is none:
-objectives, stop conditions, lines of a gate, exit codes.
+findings are in `catalogue_findings` and `catalogue_evidence`; all others are here: objectives, stop
+conditions, lines of a gate, exit codes.
 """
 
 from dataclasses import replace

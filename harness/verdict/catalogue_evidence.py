@@ -52,8 +52,8 @@ EVIDENCE = {
         rule="A complete listing of the ledger",
         decided="The listing ended early, lacks loans that the target knows by key, has the same"
         " row twice, or differs from the tables; or the target, asked by key, gave no clear answer,"
-        " showed loans of other keys, or showed a loan differently from the listing; or the accounts"
-        " of the run are not known.",
+        " showed loans of other keys, or showed a loan differently from the listing; or the"
+        " accounts of the run are not known.",
         causes="Paging that skips rows; a replica that is behind; a filter that is ignored.",
         more="Compare the keys in the evidence with the audit call and with the answers by key.",
         advice="make the ledger list every loan and run it again",
@@ -66,7 +66,8 @@ EVIDENCE = {
         " (less, where a limit on latency is tight); or a load process did not run for a while,"
         " lacked ports, files or memory, or reported a failure. What is missed without all that"
         " fails the run nevertheless. Or a step of the scenario raised, returned no Classification"
-        " or asked for another amount than planned: that ends the run, and is told with its place.",
+        " or asked for another amount than planned: that ends the run, and the message names the"
+        " place.",
         causes="The machine was paused, is busy or too slow; the rate is too high for one process;"
         " a mistake in the scenario file.",
         more="--processes spreads the load. `lendchaos try FILE` shows one journey of a scenario.",

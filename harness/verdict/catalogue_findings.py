@@ -28,7 +28,7 @@ _finding = partial(CatalogueRow, docs="docs/measurement.md")
 OF_LOANS = {
     "lost": _loan(
         title="Loans that borrowers were told they had are missing from the ledger",
-        requires="No loan that a borrower was told of is missing from the ledger",
+        requires="No loan that was acknowledged to a borrower is missing from the ledger",
         rule="Loans missing from the ledger",
         decided="A loan was acknowledged, the ledger's listing lacks it once it has come to rest,"
         " and the target does not know it when asked for its key.",

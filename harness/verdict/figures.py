@@ -138,7 +138,7 @@ class Health:
     """What the target said of its own health, asked ``asked_per_s`` times a second.
 
     ``green_while_failing_s`` are the seconds in which the address answered 200 although borrowing
-    was out or degraded; ``red_while_fine_s`` the contrary. ``first_red_s`` dates the detection.
+    was down or degraded; ``red_while_fine_s`` the contrary. ``first_red_s`` dates the detection.
     """
 
     path: str

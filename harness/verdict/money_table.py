@@ -29,7 +29,7 @@ BOOKED_STATUSES = ("disbursed", "repaid")
 
 
 class Told(StrEnum):
-    """All that a borrower can be told, from what says least to what decides."""
+    """All that a borrower can hear, from what says least to what decides."""
 
     NEVER_SENT = "never sent"
     REFUSED = "refused"

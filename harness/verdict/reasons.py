@@ -23,7 +23,7 @@ OVER = "the whole interval is over the limit"
 COUNTED = "more than the limit were counted"
 NOT_DECIDED = "not decided: "
 _LETTERS_MAX = 320
-"""Of one reason, or of two that are told together; the findings have all of it."""
+"""Of one reason, or of two that are given together; the findings have all of it."""
 
 _ORDER = tuple(RULES)
 _OPEN_LAST = ("outage", "degraded", "not_recovered", "borrowers_shut_out")

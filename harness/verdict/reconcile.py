@@ -271,7 +271,7 @@ class _Reconciliation:
     def _differing(self, request: AskedLoan, loans: list[Loan]) -> list[str]:
         """What of loans is not as asked for and told, whatever else holds of them.
 
-        A second loan of one key is told as duplicated: one of them may be another than was told.
+        A second loan of one key counts as duplicated: one of them may be another than was told.
         """
         told_id, ids = request.loan_id, {loan.loan_id for loan in loans}
         other_id = loans and told_id is not None and told_id not in ids

@@ -8,11 +8,11 @@ import math
 from harness.verdict.types import Episode, Recovery
 
 FROM_THE_START_SECONDS = 1.0
-"""What may have been there all along, and was seen so early, is said to be there from the start."""
+"""What may have been there all along, and was seen so early, is dated from the start."""
 _FINE_SECONDS = 1.0
-"""Only of what is shorter than this are hundredths of a second told."""
+"""Hundredths of a second are written only of what is shorter than this."""
 _CHANCE_MAX = 0.05
-"""What chance alone makes rarer than this at the end of a trouble is no part of it."""
+"""What chance alone makes rarer than this at the end of an impairment is no part of it."""
 
 
 def decimals(low_s: float | None, high_s: float | None) -> int:

@@ -320,7 +320,7 @@ _ENDS = {
 
 @cache
 def _adapter() -> "TypeAdapter[Verdict]":
-    """Made at its first use: most of who needs a type of ours reads and writes no verdict."""
+    """Made at its first use: most modules that import from here read and write no verdict."""
     from pydantic import TypeAdapter  # noqa: PLC0415
 
     return TypeAdapter(Verdict)

@@ -127,7 +127,7 @@ def milliseconds(duration: float | None, limit: float | None = None) -> str:
 def interval(
     low: float | None, high: float | None, write: Callable[[float], str], more: str = "more"
 ) -> str:
-    """Both ends of an interval; an end that is not known is said so."""
+    """Both ends of an interval; the text says which end is not known."""
     if low is None and high is None:
         return NOT_MEASURED
     first, last = (None if end is None else write(end) for end in (low, high))

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from harness.apps.cli import app
+from harness.plan.fault_registry import specs
 from harness.plan.planted_defects import DEFECTS, SERVICES
 from target_service.defects import DEFECTS as PLANTED
 from tests.cli.processes import SECONDS_MAX, environment, lendchaos
@@ -59,6 +60,8 @@ def bash(folder: Path, *words: str) -> list[str]:
         (("run", "baseline", "--def"), ["--defect"]),
         (("run", "baseline", "--defect", "one"), ["one_sided_ledger"]),
         (("run", "baseline", "--service", ""), list(SERVICES)),
+        (("run", "--inject", "Par"), ["Partition("]),
+        (("run", "--inject", ""), [f"{name}(" for name in specs()]),
         (("up", "--defect", "amount_truncated,retry"), ["amount_truncated,retry_storm"]),
         (("up", "--service", "n"), ["naive"]),
         (("explain", "not_r"), ["not_recovered"]),

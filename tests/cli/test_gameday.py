@@ -121,7 +121,7 @@ def test_a_rehearsal_walks_through_and_touches_nothing(folder: Path, lendchaos: 
         "cut: 1-partition injected",
         "cut: 1-partition healed",
         "[cut] step ended: done",
-        "[by hand] no-go: unattended: nobody is there to inject the manual fault",
+        "[by hand] no-go: unattended: no one is there to inject the manual fault",
         "rehearsed: nothing was started, broken or written",
     ):
         assert said in done.stdout

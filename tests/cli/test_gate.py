@@ -67,7 +67,10 @@ def test_it_says_that_the_gate_can_bite(runs: Runs, lendchaos: Callable[..., End
         "report run-1/report.html",
         "FAIL  baseline, amount_truncated  by corrupt",
         "report run-2/report.html",
-        "The gate can bite: without a defect it passes, with amount_truncated it fails by corrupt.",
+        (
+            "The gate detects the defect: "
+            "the clean run passes, the run with amount_truncated fails by corrupt."
+        ),
     ]
 
 
@@ -80,7 +83,7 @@ def test_it_says_that_it_cannot(
     done = lendchaos("gate-selftest")
 
     assert done.exit_code == code
-    assert "The gate cannot bite" in done.stdout
+    assert "The gate does not detect the defect" in done.stdout
 
 
 def test_another_scenario_and_defect(runs: Runs, lendchaos: Callable[..., Ended]) -> None:

@@ -66,7 +66,7 @@ def test_the_briefing_says_what_will_happen() -> None:
     for said in (
         "It comes back by itself.",
         "lead Lin",
-        "halt: whoever says or types it",
+        "halt: anyone who says or types it",
         *("1. cut", "2. killed", "3. by hand", "Zhao pulls a plug", "back within 5 s"),
         "30 arrivals a second for 10 s; warm-up 2 s, baseline 4 s",
         "1-partition, 4 s to 6 s: bytes vanish",

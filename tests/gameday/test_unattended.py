@@ -45,7 +45,7 @@ def test_every_go_is_given_but_to_a_fault_that_nobody_injects() -> None:
     assert code == 0
     states = [session.state_of(step.name) for step in PLAN.steps]
     assert states == [StepState.DONE, StepState.DONE, StepState.LEFT_OUT]
-    assert any("nobody is there to inject the manual fault" in line for line in told)
+    assert any("no one is there to inject the manual fault" in line for line in told)
     assert any("cut: baseline" in line for line in told)
     assert session.closed
 

@@ -1,4 +1,4 @@
-"""The self-test: it says that a gate can bite only when both runs show it."""
+"""The self-test: it says that a gate detects a defect only when both runs show it."""
 
 import re
 from pathlib import Path
@@ -38,7 +38,8 @@ def test_it_bites() -> None:
     assert made == ["", DEFECT]
     assert result.exit_code == 0
     assert result.sentence == (
-        "The gate can bite: without a defect it passes, with amount_truncated it fails by corrupt."
+        "The gate detects the defect: the clean run passes,"
+        " the run with amount_truncated fails by corrupt."
     )
 
 
@@ -64,7 +65,7 @@ def test_it_does_not_say_so_otherwise(
     result, _ = outcome(clean, planted)
 
     assert (result.exit_code, said in result.sentence) == (code, True), result.sentence
-    assert "The gate can bite" not in result.sentence
+    assert "The gate detects the defect" not in result.sentence
 
 
 @pytest.mark.parametrize("code", [2, 70, 130])

@@ -177,7 +177,7 @@ def test_the_form_says_what_a_run_would_do(front: Front) -> None:
     """Before Start: the hypothesis, the planned faults, and what the fields do here."""
     page = front.page
     told = page.get_by_role("alert")
-    expect(told).to_contain_text("Hypothesis: borrowers are told so within their deadline")
+    expect(told).to_contain_text("Hypothesis: borrowers get an answer within their deadline")
     expect(told).to_contain_text(f"Planned fault {FAULT}: bytes vanish on the link database")
     expect(told).to_contain_text("from 5 s to 15 s after the warm-up, as preset")
     expect(told).to_have_count(1)  # nothing asks for a host

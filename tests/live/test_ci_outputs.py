@@ -204,6 +204,6 @@ def test_the_gate_tests_itself(sample: Sample) -> None:
     done = sample.run(github()["nightly"], steps=slice(2), **sample.variables)
 
     assert done.returncode == 0, done.stdout
-    assert "The gate can bite: without a defect it passes" in done.stdout
-    assert "with amount_truncated it fails by corrupt" in done.stdout
+    assert "The gate detects the defect: the clean run passes" in done.stdout
+    assert "the run with amount_truncated fails by corrupt" in done.stdout
     assert not list(sample.folder.glob(".lendchaos*/stack.json"))

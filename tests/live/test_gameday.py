@@ -142,7 +142,7 @@ def test_a_day_is_aborted_loses_its_terminal_and_is_finished(tmux: Tmux) -> None
     """One stack throughout; every run is kept; the fault that somebody injected is found."""
     day = tmux.folder / "day"
     tmux.gameday("plan.yaml", "--session", "day")
-    assert "halt: whoever says or types it" in tmux.sees("g go: begin")
+    assert "halt: anyone who says or types it" in tmux.sees("g go: begin")
     assert not day.exists()
     tmux.press("g")
     tmux.sees("Go or no-go?")

@@ -24,7 +24,6 @@ from harness.core.ports import is_free
 from harness.core.processes import listeners
 from harness.faults import (
     CommitLost,
-    Direction,
     Flap,
     Latency,
     Refuse,
@@ -37,7 +36,7 @@ from harness.faults.proxy_control import ProxyControl
 from harness.faults.registry import injector_for
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault import FaultSpec
+from harness.plan.fault import Direction, FaultSpec
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackClient
 from tests.builders import planned_fault
@@ -345,10 +344,10 @@ import sys, time
 from pathlib import Path
 from harness.faults import CommitLost
 from harness.faults.registry import injector_for
-from harness.plan.plan import PlannedFault
 from harness.stack.state import load_state
+from tests.builders import planned_fault
 stack = load_state(Path(sys.argv[1]))
-injector_for(PlannedFault("1-commit_lost", CommitLost(), 0.0, 60.0), stack).inject()
+injector_for(planned_fault("1-commit_lost", CommitLost(), 0.0, 60.0), stack).inject()
 print("injected", flush=True)
 time.sleep(60)
 """

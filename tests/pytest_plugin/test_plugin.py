@@ -74,7 +74,7 @@ WRONG_YAML = "version: 1\nobjectives: {recovery_seconds_max: ten, lost: 0}\n"
         (("--chaos-options=--dry-run",), "with --dry-run nothing would be run: leave it out"),
         (("--chaos-options=--state-dir=x",), "--state-dir is no option of the run: give --chaos-"),
         (("--chaos-options=--refuse",), "cut.py cannot be run: refused"),
-        (("--ignore=scenarios", "."), "cut.py was not collected: pytest is told to ignore it"),
+        (("--ignore=scenarios", "."), "cut.py was not collected: pytest is set to ignore it"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

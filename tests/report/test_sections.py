@@ -205,7 +205,7 @@ def test_every_meaning_of_recovered_is_told_apart() -> None:
         ),
         "new requests succeed: fewer than 50 % fail, for good 0.01 s after the last heal",
         "new requests succeed: fewer than 5 % fail, for good 1.9 s after the last heal",
-        "fewer than 1 % fail, for good 1.9 s after the last heal 1.6 s or more cannot be told",
+        "fewer than 1 % fail, for good 1.9 s after the last heal 1.6 s or more cannot be measured",
         "last borrower had stopped waiting in vain a request waits up to its timeout of 2 s 3.7 s",
         (
             "answers as quick as before fewer than 5 % take longer than 100 ms 4.2 s after the last"

@@ -96,7 +96,7 @@ def test_the_plan_is_told_to_programs(witnessed: Witnessed) -> None:
 
     assert (code, seen) == (0, [])
     assert (body["schema"], body["scenario"]) == ("lendchaos.preview/1", "network_partition")
-    assert "Hypothesis: borrowers are told so within their deadline" in body["hypothesis"]
+    assert "Hypothesis: borrowers get an answer within their deadline" in body["hypothesis"]
     assert body["objectives"]["recovery_seconds_max"] == 5
     assert set(body["objective_sources"].values()) == {"scenario file"}
     assert body["visible"]["outage_s"] == pytest.approx(0.104)

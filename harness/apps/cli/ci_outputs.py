@@ -151,7 +151,7 @@ class CiOutputs:
     def published(self, jobs: Iterable[tuple[Path, int]]) -> Iterator[None]:
         """Write everything on the way out: of each scenario, and how often it was to be run.
 
-        What cannot be written is told, and the verdict's exit code stays.
+        A file that cannot be written is reported, and the verdict's exit code stays.
         """
         why = ""
         try:
@@ -326,7 +326,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _append(path: Path, text: str) -> None:
-    # Of a FIFO that nobody reads it is refused, not waited for.
+    # Of a FIFO that no process reads it is refused, not waited for.
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
     handle = os.open(path, flags, 0o666)
     with os.fdopen(handle, "ab") as file:

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from harness.plan.fault_registry import specs
 from harness.plan.planted_defects import DEFECTS, SERVICES
 from harness.plan.run_options import SHOWN_OPTIONS
 from harness.run.scenario_path import MARK, classes_in
@@ -47,6 +48,11 @@ def _classes_of(name: str) -> list[str]:
     """The scenarios of a file, or of one under ``./scenarios``, each with its class."""
     paths = (Path(name), Path("scenarios") / name, Path("scenarios") / f"{name}.py")
     return [f"{name}{MARK}{each}" for path in paths for each in classes_in(path)]
+
+
+def faults(incomplete: str) -> list[str]:
+    """Every fault that ships, as far as its first parenthesis."""
+    return _those((f"{name}(" for name in specs()), incomplete)
 
 
 def codes(incomplete: str) -> list[tuple[str, str]]:

@@ -60,7 +60,7 @@ class ExplainDocument:
 
 
 def entry(code: str) -> Entry:
-    """What is told of a code of the catalogue."""
+    """The explanation of a code of the catalogue."""
     row = CATALOGUE[code]
     texts = (row.title, row.weight, row.decided, row.causes, row.next_step)
     return Entry(code, row.kind, *texts, row.docs)

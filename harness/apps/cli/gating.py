@@ -80,10 +80,10 @@ def gate_selftest(
     defect: PlantedDefect = "",
     json: Json = False,
 ) -> None:
-    """Show that a gate can bite: it must fail a planted bug.
+    """Show that a gate detects a planted defect.
 
-    And it must pass a sound service: the same scenario is run twice, clean and with the bug.
-    Both runs are on stacks of their own, which are gone afterwards.
+    The same scenario is run twice: clean, where it must pass, and with the defect, where it must
+    fail. Both runs are on stacks of their own, which are gone afterwards.
     """
     with exit_codes(), listening():
         manner.json = json

@@ -173,7 +173,7 @@ def _heal(stack: Stack, tell: Callable[[str], None], everything: bool) -> _Heali
 
 
 def _look_for_strangers(healing: _Healing, everything: bool) -> None:
-    """What others changed at Toxiproxy: it breaks links as a fault of ours does."""
+    """What others changed at Toxiproxy: it breaks links as a fault of lendchaos does."""
     stack = healing.stack
     try:
         try:

@@ -24,7 +24,7 @@ LATER: dict[str, tuple[str, str]] = {
     "report": ("stored", "Write the report of a stored run anew and print its path."),
     "compare": ("comparing", "Put RUNs of one scenario side by side, or against others."),
     "gameday": ("game_days", "Several scenarios in one supervised session, with a record."),
-    "gate-selftest": ("gating", "Show that a gate can bite: it must fail a planted bug."),
+    "gate-selftest": ("gating", "Show that a gate detects a planted defect."),
     "explain": ("explaining", "Say what a finding, an objective or an exit code means."),
     "up": ("stacks", "Bring the local stack up: database, proxies, two replicas."),
     "down": ("stacks", "Heal what is broken and take the local stack down."),
@@ -52,7 +52,7 @@ class Later(TyperCommand):
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """A mistake on the command line is told like every other error, and ends with 2."""
+    """Report a mistake on the command line like every other error, and end with 2."""
     try:
         yield
     except _MISTAKE as error:
@@ -147,7 +147,7 @@ def _with_long_help(words: list[str]) -> list[str]:
 def _plainly(command: Any, quiet: Any) -> Any:
     """The command with one kind of placeholder in its help: words in capitals.
 
-    ``quiet`` stands in its help, too; `Commands` has taken it from its words.
+    Its help shows ``quiet``, too; `Commands` has taken it from its words.
     """
     inner = getattr(command, "commands", None)
     for one in (inner or {}).values():

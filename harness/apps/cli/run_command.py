@@ -16,7 +16,7 @@ from harness.apps.cli.ci_outputs import (
     SummaryPicture,
     ci_outputs,
 )
-from harness.apps.cli.completing import scenarios
+from harness.apps.cli.completing import faults, scenarios
 from harness.apps.cli.console import (
     Json,
     ObjectivesFile,
@@ -69,7 +69,9 @@ Scenarios = Annotated[
     list[str] | None,
     typer.Argument(metavar="SCENARIO", help=SCENARIO_HELP, autocompletion=scenarios),
 ]
-GivenFaults = Annotated[list[str] | None, own_option("inject", rich_help_panel=FAULTS)]
+GivenFaults = Annotated[
+    list[str] | None, own_option("inject", rich_help_panel=FAULTS, autocompletion=faults)
+]
 Runs = Annotated[
     int | None,
     typer.Option(
@@ -171,7 +173,7 @@ def _json_of(json: bool, options: list[str], paths: list[Path]) -> tuple[bool, l
 
 
 def _paths(names: list[str], inject: list[str]) -> list[Path]:
-    """The scenario files; faults that need no scenario have one of ours, without a fault."""
+    """The scenario files; for ``--inject`` alone, the one of lendchaos that has no fault."""
     for text in inject:
         parse_fault(text)
     if not names and not inject:

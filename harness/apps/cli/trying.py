@@ -30,7 +30,7 @@ def try_(
     """Make one journey of one throw-away borrower, and show every answer.
 
     Log-in, credit line and borrow, with the steps of the scenario, on the local stack or a host:
-    method, path, status, milliseconds, and how the answer was classified. Nothing is broken. The
+    method, path, status, milliseconds, and how the answer was classified. No fault is injected. The
     exit code is 0 if the loan was granted, 1 if it was not.
     """
     with exit_codes(), listening():

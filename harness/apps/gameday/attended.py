@@ -1,10 +1,10 @@
 """Who attends a game day: people at a terminal, or no one.
 
-What happens is told in lines that stay. For people, a few lines live below them. Keys are read one
+Events are printed in lines that stay. For people, a few lines live below them. Keys are read one
 by one, without a line to be sent off; a note is typed in the last line. Where no one is there, in
 CI, every go is given; a manual fault is injected by the command that the plan names for it, and a
 step that has none is left out. After a stop for safety, or an end from outside, nothing more is
-broken. Signals become commands: whoever closes the terminal pauses the day.
+broken. Signals become commands: closing the terminal pauses the day.
 """
 
 import codecs
@@ -57,7 +57,7 @@ _NOBODY = "no one is there to inject the manual fault, and the plan names no com
 
 
 class _Attendance(ABC):
-    """Tells of each view what was not told yet, in lines; ``asked`` is called for what is new."""
+    """Prints what is new in a view, in lines; calls ``asked`` when it asks for something new."""
 
     def __init__(self, post: Post, tell: Tell, clock: Clock = time.monotonic) -> None:
         self._post, self._tell, self._clock = post, tell, clock
@@ -87,7 +87,7 @@ class _Attendance(ABC):
         """Something new is asked, or begins."""
 
 
-# --- nobody --------------------------------------------------------------------------------------
+# --- no one --------------------------------------------------------------------------------------
 
 
 class Unattended(_Attendance):
@@ -227,7 +227,7 @@ class Attended(_Attendance):
         self._left = threading.Event()
 
     def asked(self, view: View) -> None:
-        """Tell what whoever is asked has to know."""
+        """Print what a person has to know to answer."""
         for text in screen.texts(view):
             self._print(text)
 
@@ -291,7 +291,7 @@ def attend(
     tell: Tell,
     **how: Any,
 ) -> int:
-    """Conduct a day with people at a ``console``, or with no one, who is told in lines; its exit
+    """Conduct a day with people at a ``console``, or with no one: then it prints lines; its exit
     code. ``how`` goes to `GameDay`.
     """
     inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()

@@ -1,7 +1,7 @@
 """The story of one game day, top to bottom: briefing, go or no-go, step after step, the close.
 
-It knows neither a terminal nor Locust: it is told by messages in a queue, shows a `View` after
-each, and has whatever runs done by a `Runner`. What happened is written down before anything
+It knows neither a terminal nor Locust: it takes messages from a queue, shows a `View` after
+each, and leaves all that runs to a `Runner`. What happened is written down before anything
 follows from it, so that another process can go on where this one was ended.
 """
 
@@ -113,7 +113,7 @@ class GameDay:
                 code = runs[-1].exit_code
                 unseen = code == ExitCode.PASS and self._unseen(step, runs[-1].directory)
                 code = ExitCode.INCONCLUSIVE if code is None or unseen else code
-                # A run that nobody watched to its end is no pass, whatever it came to.
+                # A run that no process watched to its end is no pass, whatever it came to.
                 unwatched = state is StepState.ABORTED and code == ExitCode.PASS
                 codes.append(int(ExitCode.INTERRUPTED if unwatched else code))
         return worst(codes or [int(ExitCode.INCONCLUSIVE)])
@@ -281,7 +281,7 @@ class GameDay:
                 self._show(said="nothing is under way; n leaves a step out, p pauses")
 
     def _apply(self, message: Message | None) -> What | None:
-        """Do what can be done at any time; what was ordered, for whoever waits for it."""
+        """Do what can be done at any time; what was ordered, for a caller that waits for it."""
         if not isinstance(message, Event):
             return None
         step = self._view.step if self._view.under_way else None

@@ -1,6 +1,6 @@
 """The plan of a game day: what it is to do, step by step, and the YAML file that says so.
 
-It is read strictly: whole, or not at all. Everything that is wrong is told at once, each with its
+It is read strictly: whole, or not at all. All mistakes are reported at once, each with its
 line and column and with what would be valid. Nothing is started or written before a plan was read
 to its end.
 """

@@ -37,9 +37,9 @@ from harness.verdict.stored_verdict import read_verdict
 STACK = "stack"
 """The detail of an event that names the stack that was brought up for the session."""
 START_SECONDS_MAX = 10.0
-"""For Locust to be there, so that it can be told to end."""
+"""For Locust to start, so that it can receive the command to end."""
 JUDGED_SECONDS_MAX = 20.0
-"""For whoever survived to judge a run whose processes were killed."""
+"""For a process that survived to judge a run whose other processes were killed."""
 HEAL_SECONDS_MAX = 60.0
 
 
@@ -74,7 +74,7 @@ class LocustRunner(Runner):
 
     def open(self, tell: Tell) -> dict[str, str]:
         """Bring the local stack up, unless one is; its id, where it is ours to take down. Raises
-        as `harness.stack.up`, and a UsageError where its settings make no sense.
+        as `harness.stack.up`, and a UsageError where its settings are invalid.
         """
         if self._host:
             return {}
@@ -143,7 +143,7 @@ class LocustRunner(Runner):
         subprocess.call(command, timeout=HEAL_SECONDS_MAX, **nowhere)
 
     def left_behind(self, known: set[str]) -> list[Event]:
-        """The end of each run that no event tells of: its verdict, or why it has none."""
+        """The end of each run that no event reports: its verdict, or why it has none."""
         return [_end_of(path) for path in self._runs() if path.name not in known]
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """A stored session told as a record: who said what, what was done, and what the answers show.
 
-Whatever the session was told of a run, its verdict is the one that judging it again gives. Only
+A run's verdict is the one that judging it again gives, even where the session noted another. Only
 reads; the same session gives the same record.
 """
 
@@ -274,7 +274,7 @@ def _remarks(session: Session, steps: tuple[RecordedStep, ...], runs: Runs) -> I
     """What puts the record in doubt."""
     yield from session.damage
     for name in sorted({e.step for e in session.events if e.step} - {step.name for step in steps}):
-        yield f"the session tells of a step that the plan does not have: {name}"
+        yield f"the session names a step that the plan does not have: {name}"
     told = {one.run.directory: one for step in steps for one in step.tries if one.run is not None}
     for name, run in runs.items():
         if name not in told:

@@ -51,7 +51,7 @@ def summary(plan: GameDayPlan, session: Session) -> list[str]:
 
 
 def aside(text: str) -> str:
-    """What is told beside the events, as one line."""
+    """A message beside the events, as one line."""
     return f"{_INDENT}{clean(text)}"
 
 
@@ -59,7 +59,7 @@ def aside(text: str) -> str:
 
 
 def texts(view: View) -> Iterable[RenderableType]:
-    """What is told once when a view asks for something new."""
+    """What is printed once, when a view asks for something new."""
     steps = view.plan.steps
     if view.stage is Stage.BRIEFING:
         yield briefing(view)
@@ -74,7 +74,7 @@ def texts(view: View) -> Iterable[RenderableType]:
 def briefing(view: View) -> RenderableType:
     """What the day is to show, who takes part, and what each step will do."""
     plan = view.plan
-    word = f"{plan.abort_word}: whoever says or types it ends the step at once"
+    word = f"{plan.abort_word}: anyone who says or types it ends the step at once"
     rows = [
         ("target", plan.host or view.previews[plan.steps[0].name].target),
         ("abort word", f"{word}; so does key a, and `lendchaos heal`"),

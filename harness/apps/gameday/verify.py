@@ -199,7 +199,7 @@ def _runs(folder: Path, claimed: dict[str, Any], runs: Runs) -> Iterator[Checked
             said = f"of {where} it shows another {wrong} than judging the run again gives"
             yield Checked(RECORD_FILE, CheckState.DIFFERS, said)
     for name in (name for name in claimed if name not in runs):  # nothing can be said of them
-        said = f"{RECORD_FILE} tells of it, and it is not among the stored runs"
+        said = f"{RECORD_FILE} lists it, and it is not among the stored runs"
         yield Checked(f"{RUNS_FOLDER}/{name}", CheckState.NOT_JUDGED, said)
 
 

@@ -1,5 +1,5 @@
-"""What a game day shows, is told, and asks of whoever does what touches anything; a rehearsal does
-nothing of it, and shows every screen and every key.
+"""What a game day shows, the messages it gets, and the `Runner` that does what touches anything; a
+rehearsal touches nothing, and shows every screen and every key.
 """
 
 import threading
@@ -23,7 +23,7 @@ from harness.run.progress_messages import Update
 from harness.run.result import RunResult
 
 Message = Event | Update | RunResult
-"""What a game day is told: commands of people, signals or a clock, which are events without time
+"""The messages of a game day: commands of people, signals or a clock, which are events without time
 and step; what a run says of itself; and, last, how it ended.
 """
 Post = Callable[[Message], None]
@@ -168,7 +168,7 @@ class Runner:
                 ended = self.run(step, attempt, post)
             except (UsageError, HarnessError) as error:
                 ended = RunResult(error.exit_code, {"text": str(error)})
-            except Exception as error:  # noqa: BLE001  # told where somebody sees it
+            except Exception as error:  # noqa: BLE001  # reported where someone sees it
                 refused = refusal(error) if isinstance(error, OSError) else ""
                 said = refused or f"our bug, {type(error).__name__}: {error}"
                 code = ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL

@@ -46,7 +46,7 @@ from harness.verdict.types import Judgement, Weight
 LAST_BYTES = 8_192
 """Of what a run wrote, where it ended without a verdict."""
 SET_ELSEWHERE = {each.word: each.pytest for each in RUN_OPTIONS if each.pytest}
-"""Options of Locust that have one of ours, by which they are given instead."""
+"""Options of Locust, and the option of the pytest plugin by which each is given instead."""
 
 Property = tuple[str, str | float]
 
@@ -82,7 +82,7 @@ class GateOrder:
 
 
 def require_runnable(options: Collection[str]) -> None:
-    """Raise a UsageError if an option of Locust's has one of ours, or with it nothing is run."""
+    """Raise a UsageError if an option is to be given to pytest instead, or runs nothing."""
     for option in options:
         name = option.partition("=")[0]
         if name in SET_ELSEWHERE:

@@ -1,4 +1,4 @@
-"""Does the gate bite? A sound service must pass it, and one with a planted bug must not.
+"""Does the gate detect a planted defect? Without one a run must pass, with one it must fail.
 
 Pure. ``FOUND_BY`` says by which findings each planted defect is found, ``docs/defects.md`` why.
 """
@@ -88,18 +88,18 @@ def _concluded(
         code = planted.exit_code
         return code, f"The run with {defect} ended with exit code {code}: nothing was shown."
     if why := _toothless(clean, planted, defect, codes):
-        return ExitCode.FAIL, f"The gate cannot bite: {why}."
+        return ExitCode.FAIL, f"The gate does not detect the defect: {why}."
     passed = _judgement(clean) is Judgement.PASS and clean.exit_code == ExitCode.PASS
     if passed and by:
-        said = f"The gate can bite: without a defect it passes, with {defect} it fails by {by}."
-        return ExitCode.PASS, said
+        said = f"the clean run passes, the run with {defect} fails by {by}."
+        return ExitCode.PASS, f"The gate detects the defect: {said}"
     open_ = f"the run with {defect}" if passed else "the clean run"
-    said = f"Whether the gate can bite is not shown: {open_} is not decided."
+    said = f"Whether the gate detects the defect is not shown: {open_} is not decided."
     return ExitCode.INCONCLUSIVE, said
 
 
 def _toothless(clean: EndedRun, planted: EndedRun, defect: str, codes: tuple[str, ...]) -> str:
-    """Why the gate cannot bite; empty if that is not shown."""
+    """Why the gate does not detect the defect; empty if that is not shown."""
     if _judgement(clean) is Judgement.FAIL:
         found = ", ".join(clean.failures)
         return f"without a defect the run fails, too, by {found}: its red says nothing"

@@ -58,7 +58,7 @@ def _this_file(*args: Any, **kwargs: Any) -> Any:
 
 
 def _as_ours(record: logging.LogRecord) -> bool:
-    """Whether a line of Locust's log stays as it is: its errors are told like all others."""
+    """Whether a line of Locust's log stays as it is: its errors are printed like all others."""
     if record.levelno < logging.ERROR:
         return True
     text = clean(record.getMessage()).strip()

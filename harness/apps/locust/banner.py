@@ -32,7 +32,7 @@ BANNER = """\
 </div>
 <script>
   (() => {
-    // Whoever opens the printed address once more has the cookie already.
+    // Anyone who opens the printed address again has the cookie already.
     if (location.hash.startsWith("#token=")) {
       history.replaceState(null, "", location.pathname + location.search);
     }

@@ -126,7 +126,7 @@ class Run:
             self._link.interrupt()
 
     def order(self, do: protocol.PageOrder, fault: str | None, reason: str) -> str | None:
-        """Pass an order from the page on to the conductor; why not, if it cannot be obeyed."""
+        """Pass an order from the page on to the conductor; why not, if it cannot be carried out."""
         state, board = self._progress.state, self.live.board
         allowed = {"abort": ("setting_up", "load"), "heal": ("load", "draining")}.get(do, ("load",))
         if self._link is None or self.over.is_set() or state not in allowed:
@@ -209,7 +209,7 @@ class Run:
             # What the target does not offer has left the plan by now.
             try:
                 self._plan = directory.read_plan()
-            except UsageError as error:  # we have made it: somebody took it away
+            except UsageError as error:  # we have made it: another process took it away
                 raise HarnessError(str(error)) from error
             self._load(self._link, directory, message)
             message = self._await_verdict(self._link)
@@ -310,13 +310,13 @@ class Run:
     def _finish(self, judged: protocol.RunJudged) -> None:
         self._crew.wait_reported()
         if self._link is not None:
-            self._link.close()  # first, so that whoever sees "done" can start the next run
+            self._link.close()  # first, so that anyone who sees "done" can start the next run
         self.exit_code = judged.exit_code
         self._progress.finish(judged)
         write_over_bar("stdout", judged.summary.rstrip("\n") + "\n")
 
     def _receive(self, link: ConductorLink, timeout_s: float) -> Heard | None:
-        """The next message that someone waits for; the rest is told or obeyed here."""
+        """The next message that a caller waits for; all others are shown or applied here."""
         message = link.receive(timeout_s)
         match message:
             case protocol.RunFailed(exit_code, text):

@@ -17,7 +17,7 @@ _BAR_CELLS = 28
 
 @dataclass(slots=True)
 class ShownFault:
-    """One fault; ``ordered`` is what was asked for by hand and has not been told done."""
+    """One fault; ``ordered`` is what was asked for by hand and is not reported done."""
 
     planned: PlannedFault
     state: str = PLANNED
@@ -75,7 +75,7 @@ class FaultBoard:
         return None
 
     def order(self, do: str, name: str | None) -> None:
-        """Remember what was asked for, until it is told done."""
+        """Remember what was asked for, until it is reported done."""
         for fault in self.faults.values() if name is None else [self.faults[name]]:
             if name is None and fault.state == PLANNED:
                 fault.state = CALLED_OFF  # after healing everything, nothing more is injected
@@ -85,7 +85,7 @@ class FaultBoard:
         self.note(f"{do} {name or 'all'}: ordered by hand")
 
     def end(self, *, broken_off: bool = False) -> None:
-        """Nothing is injected any more; of a run that broke off, no heal is told either."""
+        """Nothing is injected any more; of a run that broke off, no heal is reported either."""
         for fault in self.faults.values():
             if fault.state == PLANNED:
                 fault.state, fault.ordered = NEVER_CAME, None

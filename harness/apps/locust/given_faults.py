@@ -1,7 +1,7 @@
 """The faults that the command line gives, and nothing else: `lendchaos run --inject FAULT`.
 
-Hypothesis: whoever cannot borrow is told so, borrowing is as before soon after the last heal, and
-nothing is lost or lent twice.
+Hypothesis: a borrower who cannot borrow gets an answer that says so, borrowing is as before soon
+after the last heal, and nothing is lost or lent twice.
 """
 
 from harness import Borrower, Scenario

@@ -245,7 +245,7 @@ class RunController:
         return planning.objection(form, found, options, self.run_time_s) if found else None
 
     def note_user_code(self, text: str) -> None:
-        """The user's code raised: a trouble of the run, or of the next one if there is none."""
+        """The user's code raised: a harness error of this run or, if there is none, of the next."""
         if self.run is None or not self.run.note_trouble(text, from_now=False):
             self.progress.tell_once(text)
             self._early.append(text)

@@ -66,7 +66,7 @@ _NUMBERS = ("int", "float", "timespan", "positive_integer", "checker")
 """What Locust reads numbers and lengths of time with; by name, as its functions are its own."""
 _NO_NUMBER = re.compile(r"[^\W0-9a-zA-Z_]|[0-9]{19}")
 LETTERS_MAX = 120
-"""Of a word that is told again."""
+"""Of a word that a message repeats."""
 _NO_VARIABLES = ("--help", "--version", "--config")
 """Such variables are set in many an environment, and not meant for an option."""
 
@@ -119,7 +119,7 @@ def settle_options(parser: Any) -> None:
 
 
 def tell_and_end(status: int = 0, message: str | None = None) -> NoReturn:
-    """A mistake is told as all of `lendchaos` does it: on one line that begins with ``error:``."""
+    """Print a mistake as all of `lendchaos` does: on one line that begins with ``error:``."""
     if message:
         words = [w if len(w) <= LETTERS_MAX else f"{w[:LETTERS_MAX]}…" for w in message.split()]
         text = " ".join(words).removeprefix(f"{RUN_COMMAND}: ")
@@ -242,7 +242,7 @@ def _unwritable(options: Any) -> Iterator[str]:
 
 
 def _objection(path: Path, *, for_ever: bool = False) -> str:
-    """Why no file can be written there, or nothing; ``for_ever``: whoever writes it."""
+    """Why no file can be written there, or nothing; ``for_ever``: why no user can."""
     try:
         if path.is_dir():
             return "it is a folder"

@@ -28,7 +28,7 @@ class Locustfile:
 
 
 def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None:
-    """The scenario of this Locust environment, None where no borrower of ours is used; UsageError
+    """The scenario of this Locust environment, None where no user class is a borrower; UsageError
     for a second borrower, a load shape, no scenario, or other users without a fixed number.
     """
     classes = environment.user_classes

@@ -1,6 +1,6 @@
 """The door of the web page: every route of it asks for the token, Locust's own among them.
 
-Open are only files of ours that hold nothing of a run. Statistics, logs and the start form are
+Open are only files of lendchaos that hold nothing of a run. Statistics, logs and the start form are
 closed as well: options and error texts may be secrets, and a page that shows Start to people who
 cannot press it helps none of them. One rule, so that a route that a later Locust or a scenario adds
 is closed until the token is shown.
@@ -65,7 +65,7 @@ class Door:
         app.register_blueprint(routes)
 
     def address(self, path: str) -> str:
-        """What is printed, once: whoever opens it comes in."""
+        """What is printed, once: anyone who opens it comes in."""
         return f"{self._home}{path}#token={self._token}"
 
     @property
@@ -169,7 +169,7 @@ def harden(response: Response) -> Response:
 
 
 def page_file(name: str) -> Any:
-    """One of our own files, as it is."""
+    """A file of lendchaos for its pages, as it is."""
     kind = {"html": "html", "css": "css", "js": "javascript"}[name.rpartition(".")[2]]
     answer = make_response(files("harness.apps.locust").joinpath("page", name).read_bytes())
     answer.headers["Content-Type"] = f"text/{kind}; charset=utf-8"

@@ -268,7 +268,7 @@ def planned(
     chosen: ChosenTarget,
     say: Callable[[str], None],
 ) -> Plan:
-    """The plan of a run; ``say`` is told what is not written in the scenario file.
+    """The plan of a run; ``say`` prints what is not written in the scenario file.
 
     UsageError names everything that is wrong, and what would be valid.
     """
@@ -296,7 +296,7 @@ def planned(
         say(f"explore: {timeline_text(plan.faults)}; {again}")
     elif settings.choice != Choice() or settings.added_faults:
         say(f"faults: {timeline_text(plan.faults)}")
-    # A step of a game day, in which somebody breaks something by hand.
+    # A step of a game day, in which someone injects a fault by hand.
     by_hand = bool(of_game_day("watches").get("watches"))
     return replace(plan, observe=scenario.observe or by_hand)
 
@@ -307,11 +307,11 @@ def of_game_day(*names: str) -> dict[str, Any]:
         found = json.loads(os.environ.get(GAME_DAY_VARIABLE, "null"))
         return {name: found[name] for name in names}
     except (ValueError, LookupError, TypeError):
-        return {}  # no step, or somebody else's variable
+        return {}  # no step, or another program's variable
 
 
 def require_runnable(plan: Plan, options: Any, chosen: ChosenTarget) -> None:
-    """Refuse, before anything is started, what can't be run on this target.
+    """Refuse a plan that cannot run on this target, before anything is started.
 
     A dry run that is asked of a run that is not to begin now, as the briefing of a game day and
     pytest's collection do, looks for nothing that this needs of the machine. UsageError or

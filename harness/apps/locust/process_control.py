@@ -3,8 +3,8 @@
 Ctrl-C reaches every process of the terminal at once: the leading one ends the run in order, and the
 workers wait for its word.
 
-Locust's own exit code 1 is our word for a missed objective, and 255 is none of ours. A file of the
-user may end the process while it is loaded: Locust would end with the code of its `sys.exit` or
+Locust's own exit code 1 means a missed objective in lendchaos, where 255 means nothing. A file of
+the user may end the process while it is loaded: Locust would end with the code of its `sys.exit` or
 `os._exit`, and with 0 that is a pass without a run. Where we start Locust,
 `harness.apps.locust.__main__` tells it with the line. What else ends bare Locust before a scenario
 file was loaded is its own to tell.
@@ -66,7 +66,7 @@ def on_signals(handler: Callable[[], None], *numbers: signal.Signals) -> None:
             gevent.sleep(HANDLER_CHECK_SECONDS)
 
     for number in numbers:
-        # Python's shows later whether somebody set another; gevent's is the one that is called.
+        # Python's shows later whether other code set another; gevent's is the one that is called.
         signal.signal(number, hear)
         gevent.signal_handler(number, handler)
     gevent.spawn(keep)
@@ -88,11 +88,11 @@ def on_hang_up(handler: Callable[[], None]) -> None:
 
 
 def on_reader_gone(pipe: int, handler: Callable[[], None]) -> None:
-    """Call ``handler`` once no one reads a pipe that we write to: whoever started us died, and
-    the kernel closed the far end.
+    """Call ``handler`` once no one reads a pipe that we write to: the process that started us
+    died, and the kernel closed the far end.
     """
     poller = get_original("select", "poll")()
-    poller.register(pipe, 0)  # that the far end is closed is told unasked
+    poller.register(pipe, 0)  # that the far end is closed is reported unasked
 
     def watch() -> None:
         while not poller.poll(0):
@@ -106,8 +106,8 @@ def on_reader_gone(pipe: int, handler: Callable[[], None]) -> None:
 def only_in_order(**_: Any) -> None:
     """Hold Locust's own handler of SIGTERM, which would end a run without its verdict.
 
-    The leading process hears the same signal in a handler of ours and ends the run in order; the
-    workers hear of it from there. Either way the main greenlet ends the process.
+    The leading process gets the same signal in a handler of lendchaos and ends the run in order;
+    the workers hear of it from there. Either way the main greenlet ends the process.
     """
     if gevent.getcurrent().parent is not None:  # not the greenlet that the process began with
         gevent.sleep(END_SECONDS_MAX)
@@ -118,7 +118,7 @@ def follow_parent() -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() == 1:  # it died before we could ask to be told
+    if os.getppid() == 1:  # it died before we could ask for the signal
         os._exit(1)
 
 
@@ -230,7 +230,7 @@ class ByForce(SystemExit):
 
 @contextmanager
 def no_end_by_force() -> Iterator[None]:
-    """Nothing could be told after an `os._exit`; in a forked process all is as usual."""
+    """Refuse `os._exit`, which leaves no message; in a forked process all is as usual."""
     own = os.getpid()
 
     def refuse(status: int) -> NoReturn:

@@ -32,8 +32,8 @@ def _progress_fd() -> int | None:
 
 
 def write_over_bar(name: str, text: str) -> None:
-    """Write to ``stdout`` or ``stderr`` (OSError as `write_own`), where whoever started us may have
-    left its cursor at the end of a bar: that line is emptied first.
+    """Write to ``stdout`` or ``stderr`` (OSError as `write_own`), where the program that started us
+    may have left its cursor at the end of a bar: that line is emptied first.
     """
     has_bar = PIPE_VARIABLE in os.environ and os.environ.get("TERM", "") not in ("dumb", "unknown")
     at_terminal = has_bar and os.isatty(("stdin", "stdout", "stderr").index(name))
@@ -41,7 +41,7 @@ def write_over_bar(name: str, text: str) -> None:
 
 
 def _write_line(text: str, who: str = "lendchaos") -> None:
-    """For whoever reads it; a terminal that has just been closed must not end a run."""
+    """For anyone who reads it; a terminal that has just been closed must not end a run."""
     with suppress(OSError):
         write_over_bar("stderr", f"{who}: {clean_lines(text)}\n")
 
@@ -81,7 +81,7 @@ class Progress:
     """Of a run that came so far as to have one."""
     scenario: str = ""
     fd: int | None = field(default_factory=_progress_fd)
-    """The pipe to whoever started us; None where it was a person."""
+    """The pipe to the program that started us; None where it was a person."""
 
     def begin(self, scenario: str) -> None:
         """Forget the run before this one."""

@@ -28,7 +28,8 @@ class ChosenTarget:
 
 def named_target(locustfile: Locustfile, options: Any) -> UserReference | None:
     """The class that ``--target`` names, else the scenario; None for neither, UsageError where it
-    names none. A module is looked for in the folder of whoever names it first.
+    names none. A module is looked for in the current folder and in the scenario's: for
+    ``--target`` in this order, for a scenario the other way round.
     """
     folder, named = locustfile.folder, locustfile.scenario.target
     if options.target is not None:

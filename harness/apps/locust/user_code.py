@@ -1,8 +1,8 @@
 """The code of the user beside ours in a load process: what it raises, and what it exits with.
 
 Locust logs what a listener or a task raises, and runs on; the run would pass without a trace of it.
-A listener may also set the exit code, or call `sys.exit`. Here the first is told, and becomes a
-trouble of the run, and the second replaces no verdict but a pass.
+A listener may also set the exit code, or call `sys.exit`. Here the first is reported as a harness
+error of the run, and the second replaces no verdict but a pass.
 """
 
 import logging
@@ -109,7 +109,7 @@ class UserCode:
         self._watch_threads()
 
     def begin(self, environment: Any, tell: Callable[[str], None], end: Callable[[], bool]) -> None:
-        """From now on ``tell`` is told, also of what was raised before.
+        """From now on ``tell`` reports what is raised, and what was raised before.
 
         ``end`` ends the run under way in order; False without one.
         """
@@ -117,7 +117,7 @@ class UserCode:
         environment.events.user_error.add_listener(
             lambda exception, **_: self.note("a user of the scenario", exception)
         )
-        # In the next run it may be raised again, and is told again.
+        # In the next run it may be raised again, and is reported again.
         environment.events.test_stop.add_listener(lambda **_: self._known.clear())
         self._watch_messages(environment.runner)
         for text in self._untold:
@@ -125,7 +125,7 @@ class UserCode:
         self._untold.clear()
 
     def note(self, what: str, error: BaseException, greenlet: Any = None) -> None:
-        """Something raised this, in a greenlet; the same from the same place is told once."""
+        """Something raised this, in a greenlet; the same from the same place is reported once."""
         if not isinstance(error, (*_STEERS, *ENDS)):
             self.tell(what, error, greenlet)
 

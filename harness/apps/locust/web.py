@@ -1,11 +1,11 @@
 """Our part of Locust's web UI: who may ask, what may be ordered, and what is added to answers.
 
-A page that can cut a network listens on this machine only, asks for its token, and obeys only
-itself: neither another user of the machine nor another site that happens to be open in the same
-browser can start a fault or read a result.
+A page that can cut a network listens on this machine only, asks for its token, and takes commands
+only from itself: neither another user of the machine nor another site that happens to be open in
+the same browser can start a fault or read a result.
 
-Locust takes a test for running from its first user to its last. A run of ours begins before that,
-with the target, and ends with the verdict; so what Locust's page is told of the state comes from
+Locust takes a test for running from its first user to its last. A run of lendchaos begins before
+that, with the target, and ends with the verdict; so the state that Locust's page gets comes from
 here. Labels, chart marks and the box above its Start button are written in Locust's script: they
 are changed as it is served. What a later Locust says otherwise stays as Locust says it.
 """

@@ -21,11 +21,11 @@ _Told: Any = pytest.fail.Exception
 
 
 class Missed(_Told):  # type: ignore[misc]  # pytest makes it at run time
-    """Something that must hold did not."""
+    """At least one requirement was not met."""
 
 
 class NotDecided(_Told):  # type: ignore[misc]  # as above
-    """The evidence does not decide it."""
+    """There is not enough evidence to decide it."""
 
 
 class NotSelected(_Told):  # type: ignore[misc]  # as above

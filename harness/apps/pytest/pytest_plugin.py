@@ -110,7 +110,7 @@ def _absolute(path: Path) -> Path:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Know what each scenario will be judged by; whatever makes no sense ends pytest here."""
+    """Find out what each scenario will be judged by; a usage error ends pytest here."""
     config = session.config
     gate = config.stash[GATE]
     if not gate.paths:
@@ -136,7 +136,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @contextmanager
 def _usage_errors() -> Iterator[None]:
-    """What makes no sense is an error of usage to pytest, too: one line, exit code 4."""
+    """Turn an error of lendchaos into a usage error of pytest: one line, exit code 4."""
     from harness.core.errors import HarnessError, UsageError
 
     try:
@@ -210,7 +210,7 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
     gate = config.stash[GATE]
     if lost := [str(path) for path in gate.paths if path not in gate.collected]:
         raise pytest.UsageError(
-            f"--scenario {', '.join(lost)} was not collected: pytest is told to ignore it"
+            f"--scenario {', '.join(lost)} was not collected: pytest is set to ignore it"
             " (--ignore, norecursedirs, collect_ignore)"
         )
 
@@ -247,7 +247,7 @@ def _bench(config: pytest.Config) -> "Bench":
 def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["Update"], None]]:
     """Two writers on the terminal, while pytest captures what tests print.
 
-    That a run begins is told unless pytest is to be quiet, how it goes on if it is to be verbose.
+    The start of a run is printed unless pytest is quiet, its progress if pytest is verbose.
     """
     reporter = config.pluginmanager.getplugin("terminalreporter")
     capture = config.pluginmanager.getplugin("capturemanager")
@@ -274,7 +274,7 @@ def pytest_sessionfinish(
 ) -> Generator[None, object, object]:
     """Take down the stack that was started for this session; fail it if a run did not pass.
 
-    Interrupted, workers are told at once: pytest-xdist would wait before it tells them.
+    After an interrupt, workers get SIGINT at once: pytest-xdist would wait before it tells them.
     """
     gate = session.config.stash.get(GATE, Gate())
     _require_passed(session, gate, exitstatus)

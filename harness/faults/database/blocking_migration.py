@@ -253,7 +253,7 @@ class BlockingMigrationInjector(Injector):
         return tuple(LockHolder(*row) for row in rows)
 
     def healed(self) -> Proof:
-        """Nothing of ours waits and the table can be read at once."""
+        """The ALTER no longer waits and the table can be read at once."""
         waiting = self._waiting()
         reads, text = self._read()
         lock = "still waits" if waiting else "has ended"

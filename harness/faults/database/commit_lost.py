@@ -1,4 +1,4 @@
-"""`CommitLost`: PostgreSQL commits, and whoever asked for it never hears so.
+"""`CommitLost`: PostgreSQL commits, and the client that asked for it gets no answer.
 
 For the time of the fault the link leads through a relay: `commit_relay` says what it does. Leading
 the link there and back ends the connections that are open at that moment, as a failover does. To

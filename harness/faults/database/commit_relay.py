@@ -3,12 +3,13 @@
 It reads the protocol that PostgreSQL answers in. As soon as the server says that a COMMIT is done
 (a CommandComplete message whose tag is COMMIT; a COMMIT that became a rollback says ROLLBACK), the
 connection ends before that message is passed on. So every COMMIT it hits is known to be durable,
-whoever asked for it, by the simple or the extended protocol, in a pipeline or not. A statement
-that commits by itself, without a COMMIT, is passed on.
+whichever client asked for it, by the simple or the extended protocol, in a pipeline or not. A
+statement that commits by itself, without a COMMIT, is passed on.
 
 It is a process of its own: its timing is no one else's, and the link never leads to nothing. Its
 standard input is its lifeline. When that ends, however its parent died, or when its time is up, it
-leads the link back, withholds nothing from then on, and exits. Whoever heals as well finds it done.
+leads the link back, withholds nothing from then on, and exits. Another process that heals finds it
+done.
 
 Standard input: one line, a `Task`. Standard output: one line when it listens, one at its end, with
 the number of answers withheld.

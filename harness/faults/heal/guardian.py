@@ -6,8 +6,8 @@ healed at once, the record of the run is completed, a stack that the run itself 
 down, and what there is gets judged. A fault whose deadline passes is healed also while the
 conductor still lives (stopped, or hung).
 
-`python -m harness.faults.heal.guardian --once --state-dir DIR` does the same once, for whoever
-starts it: the supervisor of the stack, when conductor and guardian are both gone, or both stopped.
+`python -m harness.faults.heal.guardian --once --state-dir DIR` does the same once. The
+supervisor of the stack starts it when conductor and guardian are both gone, or both stopped.
 """
 
 import argparse

@@ -34,8 +34,8 @@ _log = logging.getLogger("lendchaos.conductor")
 class Guardian:
     """The guardian of one run; a context that it must not outlive by long.
 
-    ``lost`` is called, from a thread of ours, when there is no guardian any more and none can be
-    started: then whatever is broken has to be healed at once.
+    ``lost`` is called, from a thread of this object, when there is no guardian any more and none
+    can be started: then whatever is broken has to be healed at once.
     """
 
     def __init__(

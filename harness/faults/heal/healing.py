@@ -81,7 +81,7 @@ def heal_fault(
     """Heal one fault, with a few tries, each announced in the ``journal`` before it is made.
 
     ``injector`` is the one that injected it, if it lives; else one that undoes what it finds.
-    ``failed`` is told of every try that failed. Never raises: that it failed is the result.
+    ``failed`` gets a line for every try that failed. Never raises: that it failed is the result.
     """
     called_ns = time.monotonic_ns()
     name, error, way = planned.name, "", ""

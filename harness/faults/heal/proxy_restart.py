@@ -4,7 +4,7 @@ Toxiproxy 2.12 holds the lock of a proxy's toxics while it takes one out, and wa
 chunk of data that it is just forwarding. When no one reads at the far end, it waits for ever: every
 later call about that proxy hangs, and all healing with it (its issues 412 and 558). Then the
 supervisor kills the process and starts it again from its configuration file, which holds every
-proxy and no toxic. All connections through all links are cut by that, which is told.
+proxy and no toxic. That cuts all connections through all links; the journal says so.
 """
 
 import time
@@ -26,7 +26,7 @@ from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.state import Stack, read_state
 
 SECOND_WAY = "second_way"
-"""Event of the journal, and kind of proof: what is told of a heal by this way."""
+"""Event of the journal, and kind of proof: a heal by this way."""
 LOCK_SECONDS_MAX = 5.0
 """A healer that was stopped must not stop us: then both restart it, which is one cut more."""
 ANSWER_SECONDS_MAX = 0.5
@@ -65,7 +65,7 @@ def restart_proxy(stack: Stack, journal: Journal, fault: str, reason: str) -> st
 
 
 def _answers(stack: Stack) -> bool:
-    """Whether the control API tells of all proxies, which it cannot while it hangs."""
+    """Whether the control API lists all proxies, which it cannot while it hangs."""
     answer = http_calls.get(f"{stack.toxiproxy_api}/proxies", ANSWER_SECONDS_MAX)
     return answer is not None and all(answer.field(name) for name in stack.links)
 

@@ -192,7 +192,7 @@ class FlapInjector(PartitionInjector):
         return time.monotonic_ns()
 
     def healed(self) -> Proof:
-        """The beat is over, no toxic of ours is left and the far side answers."""
+        """The beat is over, no toxic of this fault is left and the far side answers."""
         proof, beats = super().healed(), self._beats()
         text = f"{proof.text}; {self._told()}" if self.cuts else proof.text
         return Proof("healed", proof.holds and not beats, f"{text}; goes on" if beats else text)

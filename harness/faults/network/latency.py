@@ -94,7 +94,7 @@ class LatencyInjector(LinkInjector):
         return Proof("canary", least >= self._least_ms and mean >= self._mean_ms, text)
 
     def healed(self) -> Proof:
-        """No toxic of ours is left, and an answer takes less than half of the promised delay.
+        """No toxic of this fault is left, and an answer takes less than half of the promised delay.
 
         The delay is not looked at where it would not show, or where another fault is at work.
         """

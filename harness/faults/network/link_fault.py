@@ -132,7 +132,7 @@ class LinkInjector(Injector):
             raise failure
 
     def healed(self) -> Proof:
-        """Nothing of ours is left at the proxy and the far side answers."""
+        """Nothing of this fault is left at the proxy and the far side answers."""
         undone, state = self._undone(self._control.proxy(self._link.name))
         answers = self._probe.answers(HEALED_TIMEOUT_SECONDS)
         text = self._answer_text(answers=answers, seconds=HEALED_TIMEOUT_SECONDS)

@@ -124,7 +124,7 @@ class PacketDropInjector(Injector):
         return time.monotonic_ns()
 
     def healed(self) -> Proof:
-        """No rule of ours is left and the far end answers again."""
+        """No rule of this fault is left and the far end answers again."""
         left = self._dropped()
         answers = self._probe.answers()
         rules = "no rule left" if left is None else f"rules left: {self._count_text(left)}"

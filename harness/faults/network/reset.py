@@ -85,7 +85,7 @@ class ResetInjector(LinkInjector):
     def inject(self) -> None:
         """Arm what is open, add the toxic, reset what is still there.
 
-        A connection of our own is opened before, as if pooled: it is the canary for all of them.
+        The fault opens a connection before that, as if pooled: it is the canary for all of them.
         """
         self._pooled = self._probe.connect(HEALED_TIMEOUT_SECONDS)
         self._each_socket(_arm)

@@ -163,7 +163,7 @@ def money_of(verdict: Verdict) -> dict[str, int]:
     """What is wrong with the money of a run: each kind of which there is any; findings are counted
     where no loan is.
 
-    It is told and never compared: one is too many, and fewer than before still are.
+    It is shown and never compared: one is too many, and fewer than before still are.
     """
     failing = Counter(f.code for f in verdict.findings if f.verdict is Weight.FAIL)
     counted = {name: getattr(verdict.reconciliation, name) for name in LOANS}

@@ -5,7 +5,7 @@ figures together, and a shift that is worth a word. Without all three both lists
 nothing is claimed: neither a regression nor, from a lucky run, an improvement.
 
 Under other conditions of measuring every figure means something else, and no claim is made. What
-was tested may differ: to see what that does is what a comparison is for. Both are told.
+was tested may differ: to see what that does is what a comparison is for. The comparison names both.
 """
 
 import math

@@ -95,7 +95,7 @@ def _newest(name: str, runs: list[Stored], last: int, notes: list[str]) -> list[
 def _alike(
     name: str, runs: list[Stored], these: Sequence[Stored], notes: list[str]
 ) -> list[Stored]:
-    """Those of the same conditions; all of them where there is none, which is told later."""
+    """Those of the same conditions; all where there is none, which the comparison reports."""
     models = [stored for stored in these if not left_out(stored)]
     alike = [s for s in runs if all(same(s, model) for model in models)]
     if not alike:

@@ -13,7 +13,7 @@ from harness.stack.supervised_process import Child
 
 
 class Bureau(StackPart, Killable, Restartable, Pausable):
-    """The bureau: a program of ours, whose scores are new with every stack."""
+    """The bureau: a program of lendchaos, whose scores are new with every stack."""
 
     group = BUREAU
     link: ClassVar[str] = BUREAU

@@ -153,7 +153,7 @@ def abilities_of(part: StackPart) -> tuple[str, ...]:
 
 
 def who_answers(stack: Stack, url: str) -> str | None:
-    """The process of ours that answers one fresh connection, by its name; None if no one does.
+    """The process of the stack that answers one fresh connection, by its name; None if no one does.
 
     HarnessError where someone answers who is not of this stack: a replica left over from another
     one shares the port silently and would take part of the traffic.

@@ -213,7 +213,7 @@ def remarks(case: Case) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class _Lent:
-    """One loan and who owes it: ``listed`` in the ledger, or only told of."""
+    """One loan and who owes it: ``listed`` in the ledger, or only acknowledged."""
 
     borrower: int
     key: str
@@ -224,8 +224,8 @@ class _Lent:
 def must_be_declined(case: Case) -> dict[str, str]:
     """Keys of loans for borrowers who must be declined, with the class of the borrower.
 
-    A loan counts that was paid out or reserved, whatever the borrower was told, and one that the
-    borrower was told of, whatever became of it.
+    A loan counts that was paid out or reserved, whatever the borrower was told, and one that was
+    acknowledged to the borrower, whatever became of it.
     """
     classes = {one.key: case.plan.borrowers[one.borrower].account_class for one in _lent(case)}
     return {key: str(known) for key, known in classes.items() if known.expected_decline is not None}
@@ -252,7 +252,7 @@ def _total(loans: Iterable[_Lent]) -> int:
 
 
 def _lent(case: Case) -> list[_Lent]:
-    """Every loan once: what was paid out or reserved, and what else borrowers were told of.
+    """Every loan once: what was paid out or reserved, and what else was acknowledged.
 
     One loan id of one borrower is one loan, under however many keys it stands. It is owed by whose
     account it is on; without a known account, by who asked for it.

@@ -39,7 +39,7 @@ class Case:
 
     @cached_property
     def stretches(self) -> list[Stretch]:
-        """When something of ours may have failed requests."""
+        """When the harness or its surroundings may have made requests fail."""
         return spoilt_stretches(self.plan, self.facts, self.measured)
 
     @cached_property
@@ -115,7 +115,7 @@ class Case:
         near = [stretch.text for stretch in self.stretches if stretch.touches(*at)]
         near = near or [stretch.text for stretch in self.stretches]
         near = near or [self.sent_late or self.held_up]
-        return near[0] + (f", and {len(near) - 1} more of ours" if near[1:] else "")
+        return near[0] + (f", and {plural(len(near) - 1, 'more disturbance')}" if near[1:] else "")
 
     def weighed(
         self, found: Finding, fails: Callable[["Case"], bool], at: tuple[float, float] = EVER

@@ -30,7 +30,7 @@ _NOUNS = {Step.LOG_IN: "log-ins", Step.CREDIT_LINE: "reads of the credit line"}
 
 
 def episodes(case: Case) -> Iterator[Finding]:
-    """Impairments: expected under a fault of ours, a failure anywhere else."""
+    """Impairments: expected under a fault of lendchaos, a failure anywhere else."""
     for episode in case.measured.episodes:
         weight = _weight(case, episode)
         found = Finding(
@@ -45,7 +45,7 @@ def episodes(case: Case) -> Iterator[Finding]:
 
 
 def _weight(case: Case, episode: Episode) -> Weight:
-    """A failure, unless a fault of ours may account for it or an objective tolerates it."""
+    """A failure, unless a fault of lendchaos may account for it or an objective tolerates it."""
     allowed = case.plan.objectives.impaired_episodes_max or 0
     tolerated = len(impaired(case.measured.episodes)) <= allowed
     if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
@@ -117,7 +117,7 @@ def _is_expected(case: Case, episode: Episode) -> bool:
 def not_recovered(case: Case) -> Iterator[Finding]:
     """Nothing shows that borrowing had recovered when the next fault came, or the load ended.
 
-    Whoever cures it later, and however many stretches are allowed: what surely lasts longer than a
+    Whatever ends it later, and however many stretches are allowed: what surely lasts longer than a
     recovery may take has failed, and what may have been over in time decides nothing.
     """
     for found in _without_end(case):
@@ -154,7 +154,7 @@ def _too_soon(case: Case) -> str:
 
 
 def cut_off(case: Case) -> Tail | None:
-    """The failures at the very end that are told of: no impairment has an end as open as that."""
+    """The failures at the very end, to report: no impairment has an end as open as that."""
     stretches = impaired(case.measured.episodes)
     open_end = bool(stretches) and (open_ended(stretches[-1]) or not stretches[-1].confirmed)
     return None if open_end or case.spoilt else case.measured.tail

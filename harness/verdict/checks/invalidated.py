@@ -21,7 +21,7 @@ STOP_REACH_SECONDS = 10.0
 """A stop condition looks back no further for failures that come close together."""
 STALL_SECONDS_MAX = 1.0
 """A load process that did not run for so long has measured nothing meanwhile, whatever came of what
-it caught up on. A shorter pause that lost no arrival is told only where it excuses something."""
+it caught up on. A shorter pause that lost no arrival is named only where it excuses something."""
 
 
 def interrupted(case: Case) -> Iterator[Finding]:
@@ -63,7 +63,7 @@ def safety_stop(case: Case) -> Iterator[Finding]:
 def load_unfaithful(case: Case) -> Iterator[Finding]:
     """Arrivals were not sent, or not on time, or the load generator says so itself.
 
-    A mistake in a step of the scenario is told alone, with its file and line first.
+    A mistake in a step of the scenario is the only reason given, with its file and line first.
     """
     broken = [trouble.text for trouble in case.facts.status.troubles if trouble.of_step]
     if broken:
@@ -136,8 +136,8 @@ def baseline_not_steady(case: Case) -> Iterator[Finding]:
 def fault_did_not_bite(case: Case) -> Iterator[Finding]:
     """A fault without proof of its effect, for as long as it was to last, has tested nothing.
 
-    What only a failing of ours shows is no proof that a fault of ours took effect. What was there
-    in all of the baseline, too, makes no difference between it and the fault.
+    What only a harness error shows is no proof that the fault took effect. What was there in all of
+    the baseline, too, makes no difference between it and the fault.
     """
     since = [stretch for stretch in case.stretches if stretch.begin_s > 0]
     fair = case if case.spoilt else case.without(since)
@@ -169,7 +169,7 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
 
 
 def not_healed(case: Case) -> Iterator[Finding]:
-    """A fault that is not surely gone spoils everything measured after it."""
+    """A fault that is not surely gone invalidates everything measured after it."""
     for impact in case.measured.impacts:
         if impact.injected and not impact.healed:
             why = f": {impact.error}" if impact.error else ""

@@ -16,7 +16,7 @@ GREY_SECONDS_MIN = 1.5
 """A sound health check that waits a second for its database, asked five times a second, is seen to
 turn red after 1.2 s: that much is no blame."""
 CHANCE_TOLD_MIN = 1e-6
-"""What is rarer is told without a number."""
+"""What is rarer is reported without a number."""
 HERD_PEAK_MIN = 3.0
 """Journeys that were held up and go on all at once at a heal come to twice the usual: no herd."""
 HERD_P_MAX = 0.001
@@ -33,7 +33,7 @@ _DECISION = {
 def failures_in_a_row(case: Case) -> Iterator[Finding]:
     """A few failures in a row, each of which may have been a short outage.
 
-    Those with which the load ended are told with what they leave open.
+    `not_recovered` reports those with which the load ended, and what they leave open.
     """
     tail, last_s = cut_off(case), math.inf
     clock, operations = case.facts.status.clock, case.facts.operations

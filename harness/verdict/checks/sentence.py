@@ -213,7 +213,7 @@ def _which_heal(case: Case) -> str:
 
 
 def _stretches(case: Case) -> str:
-    """Impairments that no fault of ours is the measure of."""
+    """Impairments that are measured from no fault."""
     stretches = impaired(case.measured.episodes)
     if not stretches and _fails_throughout(case):
         return none_stands_out(case.measured.visible)

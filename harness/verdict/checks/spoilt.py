@@ -1,7 +1,7 @@
-"""What may have been our own doing, when, and what a run would have been without it. Pure.
+"""What may not have been the target's doing, when, and what a run would have been without it. Pure.
 
 A failure to serve is held against the target only if it would be one with all of that counted as
-served: what was ours spoils its own stretch of the run, and nothing before or after it.
+served: a disturbance invalidates its own stretch of the run, and nothing before or after it.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from harness.verdict.measure.measurement import Measured
 from harness.verdict.units import plural
 
 LONGER_MAX, LATE_SECONDS_MAX = 1.1, 1.0
-"""How much longer than planned a fault of ours may last: a busy machine's delay, no failed heal."""
+"""How much longer than planned a fault may last: a busy machine's delay, no failed heal."""
 APART_SECONDS = 1.0
 """Arrivals that were never started, with less between them, are of one stretch."""
 _BORROW = Attempt(0, Step.BORROW, 1, 0, 0, 0, Outcome.OK, "")
@@ -29,7 +29,8 @@ _BORROW = Attempt(0, Step.BORROW, 1, 0, 0, 0, Outcome.OK, "")
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From when to when, in seconds after zero, something of ours may have failed requests.
+    """From when to when, in seconds after zero, requests may have failed for another reason than
+    the target.
 
     Of one load process where ``worker`` names it, else of all; ``text`` says what it was.
     """
@@ -45,7 +46,7 @@ class Stretch:
 
 
 def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stretch]:
-    """Everything of ours that went wrong, each with its stretch.
+    """Everything that went wrong outside the target, each with its stretch.
 
     What was under way at its begin was met by it, and one request timeout after its end is its too.
     """
@@ -75,7 +76,7 @@ def _stretch(
 
 
 def own_troubles(facts: Facts) -> list[Trouble]:
-    """What was told to have gone wrong, and what the load lacked for its connections."""
+    """What the run reported to have gone wrong, and what the load lacked for its connections."""
     troubles, clock = list(facts.status.troubles), facts.status.clock
     if clock is None:
         return troubles

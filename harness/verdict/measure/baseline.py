@@ -19,8 +19,8 @@ THETA = 0.05
 RECOVERED_PART = 0.5
 """A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
 RECOVERED_ODDS = 2.0
-"""Over a steady share of failures a trouble is over at odds between that and an impaired share's,
-which are `noise.ODDS_MIN` times as high."""
+"""Over a steady share of failures an impairment is over at odds between that and an impaired
+share's, which are `noise.ODDS_MIN` times as high."""
 HALVES_P_MIN = 0.01
 UNSTEADY_SHARE_MAX = 0.01
 """No larger share is taken for normal for the sake of a baseline that is not steady."""
@@ -151,7 +151,7 @@ def usual_max(baseline: Baseline) -> float:
     """The largest share that may fail at any time, by what the baseline shows.
 
     A service comes back to a share of failures only that it had before. Next to none before, in
-    however few requests, is none: what fails after a trouble may be what is left of it.
+    however few requests, is none: what fails after an impairment may be what is left of it.
     """
     failed = baseline.failed
     seldom = (failed.observed or 0.0) <= THETA / 2 or (failed.low or 0.0) <= HEALTHY_SHARE
@@ -159,9 +159,9 @@ def usual_max(baseline: Baseline) -> float:
 
 
 def recovered_share(usual: float, worst: float = 1.0) -> float:
-    """Of a trouble that was so bad at its worst: it is over when a smaller share of requests fails.
+    """The share of failures below which an impairment is over; ``worst`` is its largest share.
 
-    ``usual`` is the share that fails outside of all troubles. Up to half of `THETA` it is told
+    ``usual`` is the share that fails outside of all impairments. Up to half of `THETA` it is told
     apart from that. A larger one is what a service comes back to that always fails so often, so
     the limit lies above it, at `RECOVERED_ODDS` times its odds.
     """

@@ -1,8 +1,8 @@
 """Who failed: all of the borrowers a little, or some of them again and again.
 
-A share of failures hides a well-known trouble: a few per cent of users cannot log in at all, the
+A share of failures hides a well-known problem: a few per cent of users cannot log in at all, the
 others notice nothing. What gives it away are failures that come back to the same borrower. Under
-the opposite assumption, that a failure hits whoever happens to arrive, the failures of one moment
+the opposite assumption, that a failure hits any borrower who arrives, the failures of one moment
 fall on the arrivals of that moment at random; so each failure is compared with its neighbours, and
 an outage or a brownout, however long, is no sign of anything.
 """
@@ -26,7 +26,7 @@ STRATUM_TRIES, STRATUM_TRIES_MIN = 12, 6
 MOMENT_SECONDS = 1.0
 RUN_TRIES = 5
 APART_SECONDS = 1.0
-"""A borrower who asks twice at once is hit twice by one trouble: that is no repeat."""
+"""A borrower who asks twice at once is hit twice by one impairment: that is no repeat."""
 SHARE_OF_ALL = 0.95
 """Where more of the arrivals failed than this, that one borrower failed tells nothing of it."""
 SHUT_OUT_P_MAX = 0.001
@@ -77,8 +77,8 @@ class Who:
 def who_failed(run: MeasuredRun, episodes: list[Episode]) -> tuple[Who, Who]:
     """Whom failures hit, at the log-in and at the borrow.
 
-    A log-in that left no good answer behind has failed. What it blocks is told of log-ins, and must
-    not be told twice: that borrower came, but tried no borrow.
+    A log-in that left no good answer behind has failed. What it blocks counts for log-ins, and must
+    not count twice: that borrower came, but tried no borrow.
     """
     samples = run.samples
     log_ins = _tries(samples, *tries_at(Step.LOG_IN, run))

@@ -29,7 +29,7 @@ and with a steady 10 % the first request after a recovery fails in one of ten ru
 such a failure is up to 5 where the share is 5 % or more."""
 
 FAILED_BEFORE = 0.002
-"""Share of requests that fail for reasons of their own before a trouble."""
+"""Share of requests that fail for reasons of their own before an impairment."""
 
 AT_ONCE_PART = 0.05
 """Failures so much closer to each other than the first of them to the last good answer came at

@@ -233,8 +233,8 @@ def decisions_of(run: MeasuredRun) -> list[DecisionShare]:
     """One entry for each of `KINDS`: its share of answered operations on both sides.
 
     A target that declines everybody while its database is away, or sends all to manual review,
-    fails no one by status code. Whoever failed or was refused against the truth got no decision:
-    an outage must not look like a change of mind.
+    fails no one by status code. A borrower who failed, or was refused against the truth, got no
+    decision: an outage must not look like a change of mind.
 
     Before is what was over before anything was injected, after is what was planned in the window
     that every share refers to. The test takes operations for independent draws. Borrowers of each

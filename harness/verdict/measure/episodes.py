@@ -31,7 +31,7 @@ them on, and from more where more are late all the time."""
 def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> list[Episode]:
     """Outage, degraded and slow episodes in order of their onset.
 
-    Troubles that go over into each other, an outage into a brownout, are episodes of their own:
+    Impairments that turn into each other, an outage into a brownout, are episodes of their own:
     the one's end is the other's onset.
     """
     end_s = timeline.load_end_s
@@ -86,9 +86,9 @@ def _reach(low_s: float | None, stop_s: float | None, high_s: float | None) -> t
 
 
 def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[Bools]:
-    """The failures of each trouble; of two that it may belong to, each is of the nearer one.
+    """The failures of each impairment; a failure near two belongs to the nearer one.
 
-    A journey that was under way at the onset of a trouble, and failed then, is a failure of it.
+    A journey that was under way at the onset of an impairment, and failed then, is a failure of it.
     """
     early_s, late_s = samples.evidence.failed_s(samples.times_s)
     middle_s = (early_s + late_s) / 2
@@ -106,10 +106,10 @@ def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[Bools]:
 def _with_failures(
     troubles: list[RowTrouble], samples: Samples
 ) -> tuple[list[RowTrouble], list[Bools]]:
-    """The troubles that have failures of their own, and these.
+    """The impairments that have failures of their own, and these.
 
-    Where answers take long, one trouble can lie so near to another that all its failures may be the
-    other's: the two are one then, from the first begin to the last end.
+    Where answers take long, an impairment can lie so near to another that all its failures may be
+    the other's: the two are one then, from the first begin to the last end.
     """
     while True:
         own = _failures_of(troubles, samples)
@@ -128,7 +128,7 @@ def _with_failures(
 def _gone_over(
     troubles: list[RowTrouble], own: list[Bools], samples: Samples
 ) -> tuple[list[RowTrouble], list[Bools]]:
-    """The troubles and their failures, but two with no one served in between as one.
+    """The impairments and their failures, but two with no one served in between as one.
 
     Of two classes, the first one turns into the second.
     """

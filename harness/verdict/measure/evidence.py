@@ -6,9 +6,9 @@ milliseconds or a whole retry after its planned start. So an edge is dated by at
 
 An attempt takes time, and the moment at which the service decided what becomes of it lies between
 its start and its end: early where a service decides at arrival, late where it does at commit. So
-every attempt has an early and a late reading, and what lies between them is told by how much of
-the way it was. An attempt without an answer has a third one: answers do not all take the same time,
-and no one knows how long that one would have taken.
+every attempt has an early and a late reading; a reading between them is given by its part of the
+way. An attempt without an answer has a third one: answers do not all take the same time, and no one
+knows how long that one would have taken.
 """
 
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ BROKEN = ("reset", "end_of_file")
 STEP_SHARE_MIN = 0.1
 """A step at which fewer of an impairment's failures happened says little about its edges."""
 RECENT = 100
-"""Of the good answers before a trouble, so many of the last ones may tell that they became slow."""
+"""Of the good answers before an impairment, so many of the last may tell that they became slow."""
 SLOWED_CHANCE_MAX, SLOWED_TIMES_MIN = 0.005, 2.0
 """They tell it where as many as late by chance are as rare as this, and half of them took so many
 times as long as one usually does."""

@@ -96,7 +96,7 @@ def states_of(asked_s: Floats, ended_s: Floats, green: Bools) -> States:
 def failing_stretches(
     episodes: list[Episode], end_s: float, *, surely: bool
 ) -> list[tuple[float, float]]:
-    """Disjoint stretches, (begin, end) in s, in which borrowing was out or degraded.
+    """Disjoint stretches, (begin, end) in s, in which borrowing was down or degraded.
 
     One of which no recovery was seen is taken to last to the end of the load; with ``surely`` only
     as long as it surely did.

@@ -1,6 +1,6 @@
 """Failures that come by chance: what a steady share of them may look like, and what it may not.
 
-Pure functions of counts. A run without any trouble shows something that one of them calls a
+Pure functions of counts. A run without an impairment shows something that one of them calls a
 stretch in `ALPHA` of all cases at most.
 """
 

@@ -1,4 +1,4 @@
-"""Stretches in which no fault of ours can have touched a request, each by itself.
+"""Stretches in which no fault of lendchaos can have touched a request, each by itself.
 
 A long baseline makes the share of what failed outside the faults as small as one likes; what was
 wrong after a heal is seen only against what was there before.

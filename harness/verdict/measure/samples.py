@@ -13,7 +13,7 @@ from harness.verdict.measure.evidence import Evidence, evidence_of
 from harness.verdict.measure.own_delay import own_delays_s
 
 JUST_BEFORE_SECONDS = 1.0
-"""How answers were doing when a fault came is told by those of so long before."""
+"""How quick answers were when a fault came is taken from those of so long before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ class RequestCounts:
     late: bool = False
     """Whether bad is an answer that came late, and not a failure."""
     windows: tuple[Window, ...] = ()
-    """What is known of the run beforehand: where a trouble may begin, and end."""
+    """What is known of the run beforehand: where an impairment may begin, and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def rows_of(order: Ints, bad: Bools, outside: Bools) -> list[EvidenceRow]:
     """Every two failures or more in a row, none of them in a known stretch: all are ``outside``.
 
     A row is held against the share of failures of all that is outside. Other rows of `ROW_MIN` are
-    left out of it: they may be troubles, too, and are no part of what comes by chance.
+    left out of it: they may be impairments, too, and are no part of what comes by chance.
     """
     failed = (bad & outside)[order]
     runs = runs_of(failed)

@@ -2,9 +2,9 @@
 
 A Viterbi path over bins of `BIN_SECONDS` between "healthy" (share of failures ``healthy``) and
 "impaired" (``impaired``); each change of state costs ``log(events / ALPHA)``, so that a run without
-an impairment shows none. It handles onset, end and flapping at once, and needs no fault of ours.
+an impairment shows none. It handles onset, end and flapping at once, and needs no known fault.
 
-One impaired stretch may hold several troubles end to end: an outage that turns into a brownout,
+One impaired stretch may hold several impairments end to end: an outage that turns into a brownout,
 two outages with a breath between them. The same path, walked once more inside the stretch between
 "in part" and "out", tells them apart.
 """
@@ -69,7 +69,7 @@ def runs_of(holds: Bools | Ints) -> list[tuple[int, int]]:
 
 
 def whole(times_s: Floats, bad: Bools, stretch: tuple[float, float]) -> list[list[Part]]:
-    """One impaired stretch as one trouble in one part, from its first bad request to its last."""
+    """One impaired stretch as one impairment in one part, from first bad request to last."""
     at_s = times_s[bad & (times_s >= stretch[0]) & (times_s < stretch[1])]
     return [[Part.of(at_s, out=False)]] if len(at_s) else []
 
@@ -77,7 +77,7 @@ def whole(times_s: Floats, bad: Bools, stretch: tuple[float, float]) -> list[lis
 def split(
     times_s: Floats, bad: Bools, stretch: tuple[float, float], healthy: float, impaired: float
 ) -> list[list[Part]]:
-    """The troubles of one impaired stretch: groups of adjoining parts, apart by healthy gaps.
+    """The impairments of one impaired stretch: groups of adjoining parts, apart by healthy gaps.
 
     ``times_s`` and ``bad`` are those of the whole run, ``healthy`` and ``impaired`` as for
     `segments`.
@@ -100,11 +100,11 @@ def split(
 
 
 def parts_of(met_s: Floats, bad: Bools, whole: int, healthy: float, impaired: float) -> list[Part]:
-    """The parts of one trouble, from its first failure to its last one.
+    """The parts of one impairment, from its first failure to its last one.
 
-    ``met_s`` rises; ``bad``, one or more, are the failures of this trouble alone. ``whole`` is the
-    number of requests of the run, ``healthy`` and ``impaired`` are as for `segments`. What is no
-    more than stray failures at either end is left out, unless that is all there is.
+    ``met_s`` rises; ``bad``, one or more, are the failures of this impairment alone. ``whole`` is
+    the number of requests of the run, ``healthy`` and ``impaired`` are as for `segments`. What is
+    no more than stray failures at either end is left out, unless that is all there is.
     """
     failures = np.flatnonzero(bad)
     within = slice(int(failures[0]), int(failures[-1]) + 1)

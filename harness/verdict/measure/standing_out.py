@@ -3,10 +3,10 @@
 If the failures of a run are shuffled over its requests, its best stretch has two shares of failures
 that are likelier than one by `penalty` in one run of a hundred: a stretch has to win by as much.
 
-Such a search has to pay for all stretches of a run. Of one that was known before anybody looked (a
+Such a search has to pay for all stretches of a run. Of one that was known before anyone looked (a
 baseline ended, a fault came) one exact test says whether more failed in it than elsewhere, so that
-less is enough to find a trouble that begins or ends there. What begins as the baseline ends may be
-found by chance in half of `ALPHA` of all runs, and with faults in half as many more. What the
+less is enough to find an impairment that begins or ends there. What begins as the baseline ends may
+be found by chance in half of `ALPHA` of all runs, and with faults in half as many more. What the
 search finds by chance is mostly the same, so that all together stay below `ALPHA`.
 """
 
@@ -100,7 +100,7 @@ class Contrast:
 
         The stretch that stands out the most may reach beyond it, up to its neighbours: then
         scattered failures were left out. Or it is smaller: then strays far from it were taken in,
-        or several troubles with what was between them.
+        or several impairments with what was between them.
         """
         (first, stop), requests = self._clusters[number], len(self._times_s)
         both = (

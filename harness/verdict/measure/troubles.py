@@ -1,4 +1,4 @@
-"""The troubles of one impaired stretch: what each is called, and when it began and was over.
+"""The impairments of one impaired stretch: what each is called, and when it began and was over.
 
 No one knows where on the way of a request a service decides, so every reading of that counts: the
 interval of an edge holds those of all of them. Only where one reading explains an edge, and another
@@ -209,7 +209,7 @@ def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
 def troubles_of(
     requests: RequestCounts, stretches: Sequence[ImpairedStretch], load_end_s: float
 ) -> list[RowTrouble]:
-    """The troubles of all stretches of a run; ``load_end_s`` is when the load ended."""
+    """The impairments of all stretches of a run; ``load_end_s`` is when the load ended."""
     if not stretches:
         return []
     run = _Run(requests)
@@ -217,7 +217,7 @@ def troubles_of(
 
 
 def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[RowTrouble]:
-    """The adjoining troubles of one stretch."""
+    """The adjoining impairments of one stretch."""
     requests = run.near(found)
     readings = [_Reading(run, requests, found, parts) for parts in run.parts_of_the_way]
     # A wrong reading makes up parts in which some failed and some did not.
@@ -242,7 +242,7 @@ def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[Row
 
 
 def _merged(troubles: list[RowTrouble]) -> list[RowTrouble]:
-    """Neighbours of one class as one trouble."""
+    """Neighbours of one class as one impairment."""
     merged = troubles[:1]
     for trouble in troubles[1:]:
         last = merged[-1]
