@@ -122,7 +122,7 @@ def test_nothing_is_ever_evaluated(
 
 def test_values_are_checked_by_the_fault_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a specification calls a problem is one here, too."""
-    monkeypatch.setattr(Kill, "problems", property(lambda _: ["nobody to kill"]))
+    monkeypatch.setattr(Kill, "problems", property(lambda _: ["no one to kill"]))
 
-    with pytest.raises(UsageError, match="nobody to kill"):
+    with pytest.raises(UsageError, match="no one to kill"):
         parse_fault("Kill()")

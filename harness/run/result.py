@@ -187,7 +187,7 @@ class RunResult:
 
     @property
     def corrupt(self) -> int:
-        """Loans that were booked differently from asked for or told."""
+        """Loans that were booked with other data than requested or confirmed."""
         return run_figures.loans(self.details, "corrupt")
 
     @property

@@ -54,7 +54,7 @@ OF_LOANS = {
         " `outcome: not_applied`.",
     ),
     "corrupt": _loan(
-        title="A loan was booked differently from asked for or told",
+        title="A loan was booked with other data than requested or confirmed",
         requires="Every loan is as it was asked for and told",
         rule="Loans not as asked for or told",
         decided="A loan has another amount, account, loan id or status than was asked for and"

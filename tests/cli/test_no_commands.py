@@ -250,7 +250,7 @@ def test_a_line_that_is_wrapped_begins_no_command() -> None:
 
 
 SCENARIO = '''\
-"""A file of somebody else.
+"""A file of someone else.
 
 Hypothesis: {0}
 """

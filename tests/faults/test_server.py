@@ -115,7 +115,7 @@ def test_one_of_two_started_by_request_ends_the_fault(
 
     assert gone is not None
     assert gone.by is EndedBy.NOBODY
-    assert "somebody had the supervisor start replica-2 (pid 11) again" in gone.text
+    assert "someone had the supervisor start replica-2 (pid 11) again" in gone.text
     assert "replica-1" not in gone.text
     assert gone.at_ns is not None
 
@@ -185,7 +185,7 @@ def test_what_answers_although_it_is_down_was_started_by_hand(
 
 @pytest.mark.parametrize(
     ("thawed_s", "dated", "told"),
-    [(-5.0, True, "as somebody asked the supervisor to"), (None, False, "no longer stopped")],
+    [(-5.0, True, "as someone asked the supervisor to"), (None, False, "no longer stopped")],
     ids=["request", "signal"],
 )
 def test_one_of_two_that_goes_on_ends_a_freeze(

@@ -118,7 +118,7 @@ class FakeRunner(Runner):
                 if message == MOMENT:
                     aborted.wait(0.3)
                 elif isinstance(message, str):
-                    assert aborted.wait(10), "nobody aborted it"
+                    assert aborted.wait(10), "no one aborted it"
                 else:
                     post(message)
 

@@ -314,7 +314,7 @@ def test_the_page_says_what_the_record_says(day: Record) -> None:
         "before it was said",
         "Zhao Ming stops both replicas for five seconds.",
         "raise the alarm earlier",
-        "nobody yet",
+        "no one yet",
         "18.4",
         day.files["session.jsonl"].sha256,
         "Name, date and signature",

@@ -201,7 +201,7 @@ def test_runs_that_no_event_tells_of_are_found(
     first, second = sorted(found, key=lambda run: run.verdict is None)
     assert (first.directory, first.verdict) == (judged.path.name, "pass")
     assert (second.directory, second.exit_code) == ("unjudged-1", 3)
-    assert "nobody judged it" in second.text
+    assert "no one judged it" in second.text
     assert runner_of(session).left_behind({judged.path.name, "unjudged-1"}) == []
 
 

@@ -254,7 +254,7 @@ def test_a_fault_that_ended_before_its_plan_is_not_proven() -> None:
 
     assert verdict.verdict is Judgement.INCONCLUSIVE
     assert finding.message == (
-        "fault 1-partition ended 0.7 s before its plan, by nobody's order"
+        "fault 1-partition ended 0.7 s before its plan, by no one's order"
         " (ended early: the toxic is missing)"
     )
     assert finding.evidence["ended_by"] == "nobody"
@@ -360,7 +360,7 @@ def test_what_somebody_else_changed_decides_nothing() -> None:
     assert (good.verdict, finding.verdict) == (Judgement.INCONCLUSIVE, Weight.INCONCLUSIVE)
     assert "toxic slow is on link edge from 2.0 s to 4.5 s" in finding.message
     assert bad.verdict is Judgement.INCONCLUSIVE
-    assert "somebody else had a hand in it" in bad.findings[0].message
+    assert "someone else had a hand in it" in bad.findings[0].message
     assert long_after.verdict is Judgement.FAIL
 
 

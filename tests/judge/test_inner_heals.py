@@ -132,7 +132,7 @@ def test_a_fault_that_leaves_nobody_served_explains_itself(after: FaultSpec) -> 
 
     assert verdict.verdict is Judgement.PASS
     assert "the heal of 1-refuse" in told(verdict, "attributed_to_fault")
-    assert "leaves nobody served" in told(verdict, "attributed_to_fault")
+    assert "leaves no one served" in told(verdict, "attributed_to_fault")
 
 
 def test_two_faults_on_one_link_that_extend_each_other_pass() -> None:

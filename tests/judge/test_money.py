@@ -224,7 +224,7 @@ def test_keys_that_nobody_asked_for_are_inconclusive(plan: Plan) -> None:
     verdict = judge(plan, without_answers(plan, 14, 0))
 
     assert codes(verdict)["ledger_incomplete"] == "inconclusive"
-    assert "nobody asked for their keys" in verdict.findings[-1].message
+    assert "no one asked for their keys" in verdict.findings[-1].message
 
 
 def test_an_acknowledged_key_that_nobody_asked_for_is_inconclusive(plan: Plan) -> None:

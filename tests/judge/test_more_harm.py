@@ -36,5 +36,5 @@ def test_more_harm_is_never_judged_better(seed: int) -> None:
 
 def _is_shown_by_run(finding: Finding) -> bool:
     """Whether failures of the run show that an overlapping fault explains others."""
-    by_nature = "leaves nobody served" in finding.message
+    by_nature = "leaves no one served" in finding.message
     return finding.code == "attributed_to_fault" and not by_nature

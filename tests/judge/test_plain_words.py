@@ -187,7 +187,7 @@ def test_failures_with_which_a_good_run_ends_may_have_been_its_end() -> None:
     last_s = sorted(a.at_s for a in plan.arrivals)[-3:]
     verdict = judge(plan, facts(plan, operations(plan, set(last_s).__contains__)))
 
-    assert "nobody knows whether it would have come back" in str(verdict.findings)
+    assert "no one knows whether it would have come back" in str(verdict.findings)
 
 
 # --- figures beside a limit ------------------------------------------------------------------

@@ -112,7 +112,7 @@ def test_a_fault_that_was_not_injected_is_not_to_be_lengthened() -> None:
 
 
 SAID = (
-    "it was never injected, began after its plan: too late, ended by nobody's order, there was no"
+    "it was never injected, began after its plan: too late, ended by no one's order, there was no"
     " fault to recover from, and more requests will not help"
 )
 

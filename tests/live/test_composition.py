@@ -20,7 +20,7 @@ GUILTY = "3-blocking_migration"
 
 MESS = '''"""Three faults, of which one makes the service tell a lie.
 
-Hypothesis: nobody is lent to who must not be.
+Hypothesis: no one is lent to who must not be.
 """
 
 from harness import Borrower, Load, Objectives, Scenario

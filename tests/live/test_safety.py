@@ -52,7 +52,7 @@ BUDGET = 30
 HEARD_NS_MAX = 200_000_000
 ANSWERS_LOST = '''"""Answers get lost and borrowers try again.
 
-Hypothesis: nobody is lent to twice.
+Hypothesis: no one is lent to twice.
 """
 
 from harness import Borrower, Load, Scenario

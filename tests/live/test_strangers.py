@@ -78,7 +78,7 @@ def test_what_others_change_before_and_during_a_run_is_told(
     assert "bureau" in ProxyControl(own_stack.toxiproxy_api).proxies()
     assert "toxic before" not in messages["foreign_change"]
     assert run.findings["fault_did_not_bite"] == "inconclusive"
-    assert "by nobody's order" in messages["fault_did_not_bite"]
+    assert "by no one's order" in messages["fault_did_not_bite"]
     (fault,) = run.verdict["faults"]
     assert (fault["ended_by"], fault["bit"]) == ("nobody", False)
     assert fault["healed_s"] - fault["injected_s"] < 2.0

@@ -88,7 +88,7 @@ OUTAGE = Episode("outage", 8.3, 8.3, 8.3, 13.4, 13.4, 13.4, confirmed=True, fail
         (lambda t: np.where(t % 1 < 0.06, 1.0, 0.002), ()),
     ],
     ids=[
-        *("0.1 % noise", "1 % noise", "5 % noise", "outage", "outage nobody found", "long outage"),
+        *("0.1 % noise", "1 % noise", "5 % noise", "outage", "outage no one found", "long outage"),
         *("20 % brownout", "50 % brownout", "90 % brownout", "ramp", "flapping"),
         *("flapping brownout", "a stall every second"),
     ],

@@ -249,7 +249,7 @@ def failed() -> Run:
             ObjectiveResult("duplicated", 0, 1, None, None, Judgement.FAIL),
         ],
         findings=[
-            Finding("outage", Weight.NOTE, "Practically nobody could borrow for 5.0 s.",
+            Finding("outage", Weight.NOTE, "Practically no one could borrow for 5.0 s.",
                     {"failed": 250, "share_low": 0.985}),
             Finding("duplicated", Weight.FAIL, "1 loan was paid out twice.",
                     {"keys": twice, "principal_fen": 123_400}),
@@ -281,7 +281,7 @@ def inconclusive() -> Run:
         verdict,
         verdict=Judgement.INCONCLUSIVE,
         exit_code=3,
-        sentence="The ledger could not be read, so nobody knows whether money was lost.",
+        sentence="The ledger could not be read, so no one knows whether money was lost.",
         load=replace(verdict.load, dropped=2, rate_achieved=49.9),
         recovery=Recovery(-0.42, -0.6, -0.2, 4.58, 0.012, 0.0, False),
         reconciliation=Reconciliation(False, verdict.reconciliation.acknowledged),

@@ -209,7 +209,7 @@ def test_what_was_seen_of_a_rule_cannot_be_read_the_other_way(code: str) -> None
 
 
 def test_a_loan_is_wrong_in_the_same_words_everywhere() -> None:
-    """Otherwise than asked for, or than told: a tile must not name only one of them."""
+    """Not as requested, or not as confirmed: a tile must not name only one of them."""
     found = Finding("corrupt", Weight.FAIL, "as planted", {"count": 2})
     ledger = replace(calm().reconciliation, corrupt=2)
     verdict = replace(calm(), findings=[found], reconciliation=ledger, verdict=Judgement.FAIL)
@@ -218,7 +218,7 @@ def test_a_loan_is_wrong_in_the_same_words_everywhere() -> None:
     assert said in " ".join(named(verdict, "Money").notes)
     assert said in words.meaning(verdict)
     assert said in rows(verdict)[0][0]
-    assert words.finding("corrupt").endswith("otherwise than asked for or told")
+    assert words.finding("corrupt").endswith("with other data than requested or confirmed")
 
 
 def test_the_chart_explains_only_what_it_shows() -> None:

@@ -148,7 +148,7 @@ def test_failures_come_before_notes() -> None:
     """The finding that decides the verdict stands first."""
     text = page(sample.failed()).text
 
-    assert text.index("1 loan was paid out twice.") < text.index("Practically nobody could borrow")
+    assert text.index("1 loan was paid out twice.") < text.index("Practically no one could borrow")
 
 
 def test_declines_are_told_from_failures() -> None:

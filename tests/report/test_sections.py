@@ -66,7 +66,7 @@ def test_some_borrowers_are_visible_as_some() -> None:
 @pytest.mark.parametrize(
     ("who", "said"),
     [
-        (Affected(40, 0, 0.0, 0.0, 0.09, 0, None), "Nobody failed to borrow."),
+        (Affected(40, 0, 0.0, 0.0, 0.09, 0, None), "No one failed to borrow."),
         (Affected(40, 40, 1.0, 0.9, 1.0, 0, 1.0), "Every one of 40 borrowers failed to borrow"),
     ],
 )

@@ -157,7 +157,7 @@ def test_a_surge_counts_where_borrowing_should_work(
 @pytest.mark.parametrize(
     ("healed_s", "noticed", "trips"),
     [(4.0, True, False), (None, True, False), (4.0, False, True)],
-    ids=["injected early by hand", "and not healed yet", "which nobody was to notice"],
+    ids=["injected early by hand", "and not healed yet", "which no one was to notice"],
 )
 def test_a_fault_counts_as_it_really_was(
     healed_s: float | None, noticed: bool, trips: bool, begin: Any

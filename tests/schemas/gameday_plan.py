@@ -56,7 +56,7 @@ _STEP: dict[str, tuple[str, dict[str, Any]]] = {
     "expect": ("What should be seen, in your own words.", _TEXT),
     "at": ("When the step should begin, after the day's start.", DURATION_SCHEMA),
     "for": ("How long the step is planned to take; more than no time.", DURATION_SCHEMA),
-    "hand_pulled": ("What somebody is to break by hand, instead of a fault.", _TEXT),
+    "hand_pulled": ("What someone is to break by hand, instead of a fault.", _TEXT),
     "pull": ("A command in place of the hand, for --unattended.", _TEXT),
     "pull_after": ("When it is called, after the load began.", DURATION_SCHEMA),
     "restore": ("The command that takes it back.", _TEXT),

@@ -115,7 +115,7 @@ def test_no_program_of_another_user_is_run(
     os.chown(planted, 65534, 65534, follow_symlinks=False)
     ours = home / ".cache" / "lendchaos"
     monkeypatch.setattr("os.environ", {"HOME": str(home)})
-    assert cached_path().is_relative_to(ours), "nobody else may write there"
+    assert cached_path().is_relative_to(ours), "no one else may write there"
     planted.parent.chmod(0o1777)
     assert cached_path().is_relative_to(tmp)
     if planted == ours:

@@ -204,7 +204,7 @@ def _runs(folder: Path, claimed: dict[str, Any], runs: Runs) -> Iterator[Checked
 
 
 def _wrong(verdict: Any, now: dict[str, Any]) -> str:
-    """The figures that a verdict has differently from now, or not at all; by whom is no figure."""
+    """The figures that differ from those of now, or are missing; not who judged."""
     if not isinstance(verdict, dict):
         return "verdict"
     names = (name for name in now if name not in verdict or verdict[name] != now[name])

@@ -26,7 +26,7 @@ _MONEY = {
     "lost": "confirmed to borrowers {are} missing from the ledger",
     "duplicated": "{were} paid out more than once for one request",
     "phantom": "{were} paid out or reserved although the borrower was refused",
-    "corrupt": "{were} booked differently from asked for or told",
+    "corrupt": "{were} booked with other data than requested or confirmed",
     "orphan": "on the borrowers' accounts {were} never asked for",
     "unbalanced": "{have} a ledger balance that differs from the principal",
 }

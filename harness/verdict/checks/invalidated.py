@@ -314,7 +314,7 @@ def _about_keys(case: Case) -> Iterator[str]:
         )
     if reconciled.unlike:
         count = plural(len(reconciled.unlike), "request")
-        yield f"asked for by key, {count} show differently from they are listed"
+        yield f"asked by key, {count} show other data than the listing"
     if reconciled.mute and not reconciled.further.asked:
         count = plural(len(reconciled.mute), "request")
         yield f"the target gave no clear answer, by key, about any of {count} that it lists"

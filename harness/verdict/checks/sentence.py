@@ -35,7 +35,7 @@ TO_THE_END = 0.9
 _PLACE = re.compile(r"\S+:\d+: ")
 _WRONG = {
     "phantom": "lent or reserved though refused",
-    "corrupt": "booked differently from asked for or told",
+    "corrupt": "booked with other data than requested or confirmed",
     "orphan": "asked for by no one",
     "unbalanced": "with a wrong balance",
 }
