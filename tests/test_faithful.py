@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import faithful
 from tests.faithful import Runs, Used, excuse, spoiled
 
 pytest_plugins = ["pytester"]
@@ -61,6 +62,29 @@ def judged(folder: Path, verdict: dict[str, object]) -> Path:
     folder.mkdir(parents=True)
     (folder / "verdict.json").write_text(json.dumps(verdict))
     return folder
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "times"), [([SPOILED, FAILED], 2), ([FAILED, SPOILED], 1), ([SPOILED, SPOILED], 2)]
+)
+def test_a_command_line_is_done_again_once(
+    verdicts: list[dict[str, object]],
+    times: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a run of it was spoiled; what it comes to then stands, and it is counted."""
+    here = Runs()
+    monkeypatch.setattr(faithful, "HERE", here)
+    done: list[int] = []
+
+    def act() -> int:
+        judged(tmp_path / f"baseline-{len(done)}", verdicts[len(done)])
+        done.append(len(done))
+        return len(done)
+
+    assert faithful.once_more(act, tmp_path) == times == len(done)
+    assert (here.made, len(here.repeated)) == (1, times - 1)
 
 
 @pytest.mark.parametrize(("made", "repeated", "too_many"), [(0, 0, False), (60, 3, False)])

@@ -174,13 +174,17 @@ class Journeys:
         for arrival in self.plan.arrivals:
             self._asked_fen[arrival.borrower] += arrival.amount_fen
 
-    def perform(self, arrival: Arrival, intended_ns: int) -> None:
-        """Walk one journey to its end and write down what it came to; never raises."""
+    def perform(self, arrival: Arrival, intended_ns: int, begun_ns: int | None = None) -> None:
+        """Walk one journey to its end and write down what it came to; never raises.
+
+        It counts as started at ``begun_ns``; without, with its first attempt.
+        """
         journey = Journey(
             arrival=arrival,
             account=self.accounts[arrival.borrower],
             truth=self._truth_of(arrival),
             intended_ns=intended_ns,
+            started_ns=begun_ns,
             transport=self.transport,
             target=self.target,
             timeout_s=self.plan.settings.request_timeout_s,

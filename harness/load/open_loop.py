@@ -29,6 +29,7 @@ LATE_SECONDS_MAX = 0.3
 Three times the lag of which one in a hundred already makes a run unfaithful, and after a pause so
 little of it is left to catch up on that no target is overloaded by it.
 """
+_TOO_LATE = f"more than {LATE_SECONDS_MAX:g}s late"
 ORDINARY_LAG_SECONDS = 0.05
 """Behind by more than this, arrivals are not started all at once but paced."""
 CATCH_UP_SPEED = 1.5
@@ -130,15 +131,23 @@ class OpenLoop:
 
     def _start(self, arrival: Arrival, due_ns: int) -> None:
         if _is_late(due_ns):
-            self._journeys.drop(arrival, due_ns, f"more than {LATE_SECONDS_MAX:g}s late")
+            self._journeys.drop(arrival, due_ns, _TOO_LATE)
         elif len(self._in_flight) >= self._in_flight_max:
             self._journeys.drop(arrival, due_ns, f"{self._in_flight_max} journeys under way")
         else:
-            self._in_flight.spawn(self._journeys.perform, arrival, due_ns)
+            self._in_flight.spawn(self._perform, arrival, due_ns)
+
+    def _perform(self, arrival: Arrival, due_ns: int) -> None:
+        # Looked at once more: the process may have been paused since the journey was ordered.
+        begun_ns = time.monotonic_ns()
+        if _is_late(due_ns, begun_ns):
+            self._journeys.drop(arrival, due_ns, _TOO_LATE)
+        else:
+            self._journeys.perform(arrival, due_ns, begun_ns)
 
 
-def _is_late(due_ns: int) -> bool:
-    return time.monotonic_ns() - due_ns > LATE_SECONDS_MAX * 1e9
+def _is_late(due_ns: int, now_ns: int | None = None) -> bool:
+    return (now_ns or time.monotonic_ns()) - due_ns > LATE_SECONDS_MAX * 1e9
 
 
 @contextmanager

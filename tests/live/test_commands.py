@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.stack import load_state
+from tests import faithful
 from tests.live.conftest import BRIEF, ROOT, Run, Runner
 
 pytestmark = pytest.mark.live
@@ -37,7 +38,8 @@ def test_up_run_down(tmp_path: Path) -> None:
 
     up = lendchaos("up", state)
     status = lendchaos("status", state, "--json")
-    run = lendchaos("run", "baseline", state, runs, *BRIEF, "--json", "-q")
+    words = ("run", "baseline", state, runs, *BRIEF, "--json", "-q")
+    run = faithful.once_more(lambda: lendchaos(*words), tmp_path / "runs")
     still_up = load_state(tmp_path / "state") is not None
     heal = lendchaos("heal", state, "--json")
     down = lendchaos("down", state)
@@ -63,10 +65,10 @@ def test_up_run_down(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_run_without_a_stack_brings_one_up_and_takes_it_down(tmp_path: Path) -> None:
     """Nothing is up before, nothing is up after."""
-    run = lendchaos(
-        "run", "baseline", f"--state-dir={tmp_path / 'state'}", f"--runs-dir={tmp_path / 'runs'}",
-        *BRIEF, "--quiet",
-    )  # fmt: skip
+    folders = (f"--state-dir={tmp_path / 'state'}", f"--runs-dir={tmp_path / 'runs'}")
+    run = faithful.once_more(
+        lambda: lendchaos("run", "baseline", *folders, *BRIEF, "--quiet"), tmp_path / "runs"
+    )
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.startswith(" PASS ")

@@ -22,8 +22,9 @@ class Recorder:
         self.cut_off: list[int] = []
         self.dropped: dict[int, str] = {}
 
-    def perform(self, arrival: Arrival, intended_ns: int) -> None:
+    def perform(self, arrival: Arrival, intended_ns: int, begun_ns: int) -> None:
         """Last for a while."""
+        assert begun_ns - intended_ns <= LATE_SECONDS_MAX * 1e9
         self.started[arrival.index] = time.monotonic_ns() - intended_ns
         under_way = len(self.started) - len(self.ended)
         self.most_under_way = max(self.most_under_way, under_way)
@@ -92,7 +93,7 @@ class Starts:
         self.at_ns: dict[int, int] = {}
         self.dropped: list[int] = []
 
-    def perform(self, arrival: Arrival, _: int) -> None:
+    def perform(self, arrival: Arrival, _due_ns: int, _begun_ns: int) -> None:
         """Take the time."""
         self.at_ns[arrival.index] = self._clock.now_ns
 
@@ -101,11 +102,16 @@ class Starts:
         self.dropped.append(arrival.index)
 
 
-def starts_of(planned: list[Arrival], clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Starts:
+def starts_of(
+    planned: list[Arrival],
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    group: type[AtOnce] = AtOnce,
+) -> Starts:
     """What the loop makes of a plan under this clock."""
     starts = Starts(clock)
     monkeypatch.setattr("harness.load.open_loop.time", clock)
-    monkeypatch.setattr("harness.load.open_loop.Group", AtOnce)
+    monkeypatch.setattr("harness.load.open_loop.Group", group)
     loop = OpenLoop(cast("Any", starts), planned, 0)
     monkeypatch.setattr(loop, "_stopped", clock)
     loop._start_all()
@@ -150,6 +156,20 @@ def test_what_is_too_late_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert starts.dropped == [0]
     assert set(starts.at_ns) == {1, 2}
+
+
+def test_a_pause_between_order_and_start_counts_as_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process may be stopped at any instruction: a journey begins on time or not at all."""
+    clock = Clock()
+
+    class Paused(AtOnce):
+        def spawn(self, perform: Any, *of: Any) -> None:
+            clock.now_ns += 10**9
+            perform(*of)
+
+    starts = starts_of(arrivals(1), clock, monkeypatch, Paused)
+
+    assert (starts.at_ns, starts.dropped) == ({}, [0])
 
 
 @pytest.mark.usefixtures("unhurried")
