@@ -84,7 +84,7 @@ class Load:
 
     def perform(self, index: int = 0) -> Operation:
         """Walk one journey; its operation as it was written down."""
-        self.journeys.perform(self.plan.arrivals[index], 123)
+        self.journeys.perform(self.plan.arrivals[index], 123, 123)
         return self.operation()
 
     def operation(self) -> Operation:
@@ -133,7 +133,7 @@ def test_what_cannot_be_written_down_is_not_sent(make_load: Callable[..., Load])
     script = Script(APPROVED)
     load = make_load(script)
     with files_end_at((load.run.path / "events-load-0.jsonl").stat().st_size):
-        load.journeys.perform(load.plan.arrivals[0], 123)
+        load.journeys.perform(load.plan.arrivals[0], 123, 123)
 
     assert script.keys == []
     assert load.journeys.bug is None
