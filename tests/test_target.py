@@ -219,7 +219,7 @@ def loaded(folder: Path, target: Target, plan: Plan, borrowers: list[Provisioned
         tell_locust=lambda **_: None,
     )
     for arrival in plan.arrivals:
-        journeys.perform(arrival, time.monotonic_ns())
+        journeys.perform(arrival, time.monotonic_ns(), time.monotonic_ns())
     events.close()
     transport.close()
     assert journeys.bug is None

@@ -59,6 +59,7 @@ class Journey:
     truth: GroundTruth
     """What is true of the borrower, for judging the answers."""
     intended_ns: int
+    started_ns: int
     transport: Transport
     target: Target
     timeout_s: float
@@ -75,7 +76,6 @@ class Journey:
     deadline_ns: int = 0
     answer: Answer | None = None
     request: tuple[str, str] = ("", "")
-    started_ns: int | None = None
     ended_ns: int | None = None
     borrows: list[Attempt] = field(default_factory=list)
     declined: Attempt | None = None
@@ -174,17 +174,14 @@ class Journeys:
         for arrival in self.plan.arrivals:
             self._asked_fen[arrival.borrower] += arrival.amount_fen
 
-    def perform(self, arrival: Arrival, intended_ns: int, begun_ns: int | None = None) -> None:
-        """Walk one journey to its end and write down what it came to; never raises.
-
-        It counts as started at ``begun_ns``; without, with its first attempt.
-        """
+    def perform(self, arrival: Arrival, intended_ns: int, started_ns: int) -> None:
+        """Walk one journey to its end and write down what it came to; never raises."""
         journey = Journey(
             arrival=arrival,
             account=self.accounts[arrival.borrower],
             truth=self._truth_of(arrival),
             intended_ns=intended_ns,
-            started_ns=begun_ns,
+            started_ns=started_ns,
             transport=self.transport,
             target=self.target,
             timeout_s=self.plan.settings.request_timeout_s,
@@ -302,7 +299,6 @@ class Journeys:
     def _attempt(self, journey: Journey, step: Step, act: _Act, timeout_s: float) -> Classification:
         arrival, is_borrow = journey.arrival, step is Step.BORROW
         started_ns = time.monotonic_ns()
-        journey.started_ns = journey.started_ns or started_ns
         journey.step, journey.answer = step, None
         journey.deadline_ns = started_ns + round(timeout_s * 1e9)
         journey.tries[step] += 1

@@ -98,7 +98,7 @@ class OpenLoop:
         for arrival in self._arrivals:
             due_ns = intended_ns(arrival, self._zero_ns)
             now_ns = time.monotonic_ns()
-            start_ns = due_ns if _is_late(due_ns) else self._paced_ns(due_ns, now_ns)
+            start_ns = due_ns if _is_late(due_ns, now_ns) else self._paced_ns(due_ns, now_ns)
             if self._stopped_ns is None and now_ns < start_ns:
                 self._wait_until(start_ns)
                 burst = 0
@@ -130,7 +130,7 @@ class OpenLoop:
                 return
 
     def _start(self, arrival: Arrival, due_ns: int) -> None:
-        if _is_late(due_ns):
+        if _is_late(due_ns, time.monotonic_ns()):
             self._journeys.drop(arrival, due_ns, _TOO_LATE)
         elif len(self._in_flight) >= self._in_flight_max:
             self._journeys.drop(arrival, due_ns, f"{self._in_flight_max} journeys under way")
@@ -146,8 +146,8 @@ class OpenLoop:
             self._journeys.perform(arrival, due_ns, begun_ns)
 
 
-def _is_late(due_ns: int, now_ns: int | None = None) -> bool:
-    return (now_ns or time.monotonic_ns()) - due_ns > LATE_SECONDS_MAX * 1e9
+def _is_late(due_ns: int, now_ns: int) -> bool:
+    return now_ns - due_ns > LATE_SECONDS_MAX * 1e9
 
 
 @contextmanager

@@ -163,12 +163,12 @@ class Load:
 
         def happens() -> None:
             if meanwhile == "logs in":
-                journeys.perform(other, time.monotonic_ns())
+                journeys.perform(other, time.monotonic_ns(), time.monotonic_ns())
             elif meanwhile == "lost":
                 self._lender.valid.clear()
 
         steps.meanwhile = happens
-        journeys.perform(arrival, time.monotonic_ns())
+        journeys.perform(arrival, time.monotonic_ns(), time.monotonic_ns())
         events.close()
         transport.close()
         lines = (run.path / "events-load-0.jsonl").read_text().splitlines()[1:]

@@ -35,7 +35,7 @@ def test_what_cannot_be_written_down_is_not_sent(make_load: Callable[..., Load])
     script = Script(APPROVED)
     load = make_load(script)
     with files_end_at((load.run.path / "events-load-0.jsonl").stat().st_size):
-        load.journeys.perform(load.plan.arrivals[0], 123)
+        load.journeys.perform(load.plan.arrivals[0], 123, 123)
 
     assert script.keys == []
     assert load.journeys.bug is None

@@ -243,9 +243,10 @@ def test_a_pair_of_journeys(tmp_path: Path, both_log_in: bool) -> None:
         worker="load-0",
         tell_locust=lambda **_: None,
     )
+    now_ns = time.monotonic_ns()
     both = [
-        gevent.spawn(journeys.perform, replace(first, logs_in=True), time.monotonic_ns()),
-        gevent.spawn(journeys.perform, replace(second, logs_in=both_log_in), time.monotonic_ns()),
+        gevent.spawn(journeys.perform, replace(first, logs_in=True), now_ns, now_ns),
+        gevent.spawn(journeys.perform, replace(second, logs_in=both_log_in), now_ns, now_ns),
     ]
     gevent.joinall(both)
     events.close()

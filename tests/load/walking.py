@@ -82,7 +82,7 @@ class Load:
 
     def perform(self, index: int = 0) -> Operation:
         """Walk one journey; its operation as it was written down."""
-        self.journeys.perform(self.plan.arrivals[index], 123)
+        self.journeys.perform(self.plan.arrivals[index], 123, 123)
         return self.operation()
 
     def operation(self) -> Operation:

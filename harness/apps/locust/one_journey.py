@@ -145,7 +145,8 @@ def _walked(
         tell_locust=lambda **_: None,
     )
     (arrival,) = plan.arrivals
-    journeys.perform(arrival, time.monotonic_ns())
+    now_ns = time.monotonic_ns()
+    journeys.perform(arrival, now_ns, now_ns)
     events.close()
     transport.close()
     if broken := journeys.broken or journeys.bug:
