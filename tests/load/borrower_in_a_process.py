@@ -40,6 +40,7 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
         account=Account("138", "secret", BorrowerSession("t")),
         truth=GroundTruth(**known),
         intended_ns=0,
+        started_ns=0,
         transport=cast("Any", SimpleNamespace(request=request)),
         target=Contract(),
         timeout_s=1.0,
