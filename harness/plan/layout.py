@@ -54,21 +54,38 @@ class Need:
         return f"{self.what} {self.name}".strip()
 
 
+POSTGRESQL = "postgresql"
+INSTANCES = "instances"
+"""Of processes that share one address: HTTP, and each tells its name on its health page."""
+
+
+def protocol_of(asks: str | None) -> str:
+    """What is spoken where this may be asked first; empty where nothing may be.
+
+    A path is HTTP's. Any other text is ``raw``: it is sent as it is.
+    """
+    if asks is None:
+        return ""
+    return "http" if asks.startswith("/") else "raw"
+
+
 @dataclass(frozen=True, slots=True)
 class LayoutPart:
     """One process of a target: what can be done to it, and where it answers.
 
     Parts of one ``group`` answer in one another's place. ``address`` is ``host:port``, empty where
-    it is not known yet; ``protocol`` is what it speaks there: ``http`` or ``postgres``.
+    it is not known yet; ``protocol`` is what it speaks there, and ``asks`` the first question to
+    it, as for a `LayoutLink`. Where nothing may be asked, a connection alone tells that it runs.
     """
 
     name: str
     group: str
     abilities: tuple[str, ...] = ()
     address: str = ""
-    protocol: str = "http"
+    protocol: str = ""
     ours: bool = False
     """Whether it is the harness's own tool, and no part of the target."""
+    asks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from harness.core.user_module import UserReference, reference_to
 EDGE_LINK = "edge"
 """The link in front of the service itself."""
 LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-OWN_PROCESSES = ("toxiproxy", "postgres", "replicas")
-POSTGRES = ("postgresql", "postgres")
+TOXIPROXY = "toxiproxy"
+"""The one process of lendchaos in front of a target, whose name no other has."""
+_POSTGRES_SCHEME = re.compile(r"postgres(ql)?")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_-]*)\}")
 
 
@@ -41,15 +42,24 @@ class Program:
     """A process of the lender that the harness starts, and ends with the stack.
 
     ``{name}`` in the command or in a value of the environment is the address at which the link of
-    that name listens. It is up when it listens at ``listens``, ``host:port``. The environment has
-    PATH, HOME, TMPDIR and what is given here.
+    that name listens. It is up when it listens at ``listens``, ``host:port``. ``asks`` is what the
+    harness may ask there to see that it works, as a `Link` has it. Without it a connection alone is
+    tried: enough to see that it was killed, and not that it stands still, so it cannot be frozen.
+    The environment has PATH, HOME, TMPDIR and what is given here.
     """
 
     def __init__(
-        self, command: str | Sequence[str], *, listens: str, cwd: str = ".", **environment: str
+        self,
+        command: str | Sequence[str],
+        *,
+        listens: str,
+        asks: str | None = None,
+        cwd: str = ".",
+        **environment: str,
     ) -> None:
         self.command = shlex.split(command) if isinstance(command, str) else list(command)
         self.listens = listens
+        self.asks = asks
         self.cwd = cwd
         self.environment = environment
 
@@ -64,6 +74,7 @@ class Program:
             {name: filled(value) for name, value in self.environment.items()},
             self.listens,
             str(Path(self.cwd).absolute()),
+            self.asks,
         )
 
 
@@ -75,6 +86,7 @@ class ProgramSpec:
     environment: Mapping[str, str] = field(repr=False)
     listens: str
     cwd: str = "."
+    asks: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,13 +151,18 @@ class TargetParts:
                     f" {EDGE_LINK}, which is the link in front of the service"
                 )
         for name, process in self.processes.items():
-            if not LINK_NAME.fullmatch(name) or name in OWN_PROCESSES:
-                yield f"processes: {name!r} must be lower-case letters, digits, - and _"
+            if not LINK_NAME.fullmatch(name) or name == TOXIPROXY:
+                yield (
+                    f"processes: {name!r} must be lower-case letters, digits, - and _, and not"
+                    f" {TOXIPROXY}, which is lendchaos's own"
+                )
             if isinstance(process, Program) and not process.command:
                 yield f"processes: {name} has no command"
             elif not isinstance(process, Program | type):
                 yield f"processes: {name} must be a Program(...), or a class of a stack part"
             elif isinstance(process, type) and getattr(process, "group", None) != name:
                 yield f'processes: {name} is a class whose group must be "{name}"'
-        if self.database is not None and urlsplit(self.database).scheme not in POSTGRES:
+        if self.database is not None and not _POSTGRES_SCHEME.fullmatch(
+            urlsplit(self.database).scheme
+        ):
             yield "database must be an address like postgresql://user@127.0.0.1:5432/name, or None"

@@ -8,7 +8,7 @@ from harness.core.processes import clean_environment
 from harness.stack.folder import BUREAU_DATA
 from harness.stack.parts.lending_service import service_command
 from harness.stack.parts.part import Killable, Pausable, Restartable, StackPart, Yard, who_answers
-from harness.stack.state import BUREAU, Stack
+from harness.stack.state import BUREAU, HEALTH_PATH, Stack
 from harness.stack.supervised_process import Child
 
 
@@ -17,6 +17,7 @@ class Bureau(StackPart, Killable, Restartable, Pausable):
 
     group = BUREAU
     link: ClassVar[str] = BUREAU
+    asks = HEALTH_PATH
 
     async def start(self, yard: Yard) -> None:
         """Beside the replicas, which ask it first when someone borrows."""

@@ -8,21 +8,13 @@ from urllib.parse import urlsplit
 from harness.core.own_python import module_command
 from harness.core.ports import LOOPBACK
 from harness.core.processes import bound_to_parent, clean_environment
-from harness.plan.layout import Role
+from harness.plan.layout import INSTANCES, Role
 from harness.stack.namespaces import entering
 from harness.stack.parts.part import Killable, Pausable, Restartable, StackPart, Yard, who_answers
 from harness.stack.parts.postgres import SERVICE_USER, database_url
-from harness.stack.state import BUREAU, DATABASE, EDGE, Stack, StackSettings
+from harness.stack.state import BUREAU, DATABASE, EDGE, HEALTH_PATH, Stack, StackSettings
 from harness.stack.supervised_process import Child
 
-TABLES = (
-    *("account", "session", "credit_line", "credit_score", "policy", "risk_flag"),
-    *("idempotency_key", "loan", "disbursement", "decision", "review_task", "repayment"),
-    *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
-)
-"""Those of the service, the only one whose database a fault can reach."""
-NEEDED_TABLES = frozenset({"account", "idempotency_key", "loan"})
-"""What every single borrow reads or writes."""
 _IDENTITY_CHECKS = 16
 """Fresh connections asked who answers: a stranger with a like share of the port is found."""
 
@@ -31,9 +23,18 @@ class LendingService(StackPart, Killable, Restartable, Pausable):
     """The replicas of the service."""
 
     group = Role.REPLICAS.value
+    one_of_them: ClassVar[str] = Role.REPLICA.value
     link: ClassVar[str] = EDGE
-    protocol: ClassVar[str] = "instances"
+    asks = HEALTH_PATH
+    protocol: ClassVar[str] = INSTANCES
     needed: ClassVar[bool] = True
+    tables: ClassVar[tuple[str, ...]] = (
+        *("account", "session", "credit_line", "credit_score", "policy", "risk_flag"),
+        *("idempotency_key", "loan", "disbursement", "decision", "review_task", "repayment"),
+        *("ledger_account", "ledger_txn", "ledger_entry", "outbox", "app_instance"),
+    )
+    needed_tables: ClassVar[frozenset[str]] = frozenset({"account", "idempotency_key", "loan"})
+    """What every single borrow reads or writes."""
 
     def names(self, settings: StackSettings) -> tuple[str, ...]:
         """``replica-1`` and so on."""

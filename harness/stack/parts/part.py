@@ -64,16 +64,27 @@ class Yard(Protocol):
 class StackPart(ABC):
     """One kind of process of a stack.
 
-    ``group`` names it: its processes answer in one another's place. ``link`` is the link that leads
-    to it, empty for none; ``protocol`` what it speaks there (`LayoutPart`). ``listens`` is its
-    ``host:port`` where that is known before it is started. No borrow passes without it if it is
-    ``needed``. An ``early`` part is started beside the others.
+    ``group`` names it: its processes answer in one another's place. It is the role of all of them
+    where there are several, and ``one_of_them`` that of any one. ``link`` is the link that leads to
+    it, empty for none. ``listens`` is its ``host:port`` where that is known before it is started.
+
+    ``asks`` is what may be asked of it there to see that it works: a path for HTTP ("/health"), any
+    other text as it is sent, "" where it speaks first; None for nothing: then its port alone tells
+    that it runs, and it cannot be paused, as a stopped process still takes connections.
+    ``protocol`` overrides what follows from that (`LayoutPart`).
+
+    No borrow passes without it if it is ``needed``, nor without its ``needed_tables`` of the
+    ``tables`` that it keeps in the stack's database. An ``early`` part is started beside the others.
     """
 
     group: str
+    one_of_them: ClassVar[str] = ""
     listens: str = ""
     link: ClassVar[str] = ""
-    protocol: ClassVar[str] = "http"
+    asks: str | None = None
+    protocol: ClassVar[str] = ""
+    tables: ClassVar[tuple[str, ...]] = ()
+    needed_tables: ClassVar[frozenset[str]] = frozenset()
     needed: ClassVar[bool] = False
     early: ClassVar[bool] = False
     needs_links: ClassVar[bool] = False

@@ -244,7 +244,7 @@ class PostgresServer(StackPart, Killable, Restartable, Pausable, HasPrimary):
 
     group = "postgres"
     link: ClassVar[str] = DATABASE
-    protocol: ClassVar[str] = "postgres"
+    protocol: ClassVar[str] = POSTGRESQL
     needed: ClassVar[bool] = True
 
     def address(self, stack: Stack) -> str:
@@ -325,7 +325,7 @@ def unprivileged() -> RunAs:
     nobody = _user("nobody")
     if nobody is None:
         raise HarnessError(
-            "PostgreSQL refuses to run as root and there is no user `no one` to run it as"
+            "PostgreSQL refuses to run as root and there is no user `nobody` to run it as"
         )
     unshare = shutil.which("unshare")
     if unshare is not None:
