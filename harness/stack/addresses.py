@@ -5,22 +5,12 @@ import socket
 import urllib.parse
 from collections.abc import Collection
 
+from harness.core.addresses import join_address as join_address
+from harness.core.addresses import split_address as split_address
 from harness.core.errors import UsageError
 
 _TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing listens there
 """Where Linux goes when a connection is to no address."""
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of ``host:port``; an IPv6 address stands in brackets. UsageError of others."""
-    try:
-        parts = urllib.parse.urlsplit(f"//{address}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or not port or parts.netloc != address or "@" in address:
-        raise UsageError(f"an address is host:port, as in 127.0.0.1:8000, not {address!r}")
-    return host, port
 
 
 def split_target(url: str) -> tuple[str, int]:
@@ -99,6 +89,8 @@ def leads_to(host: str, address: str) -> bool:
     return address in {_TAKEN_FOR.get(one, one) for one in found}
 
 
-def join_address(host: str, port: int) -> str:
-    """``host:port``, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two ``host:port`` are one, by their text alone: all names of this machine are."""
+    (host, port), (other_host, other_port) = split_address(one), split_address(other)
+    here = is_loopback(host) and is_loopback(other_host)
+    return port == other_port and (here or host.lower() == other_host.lower())
