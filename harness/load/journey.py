@@ -29,7 +29,7 @@ from harness.history.events import (
 from harness.load.exception_text import ENDS, message_of, place_of
 from harness.load.request_events import complaint_of, request_event
 from harness.load.sessions import Account
-from harness.load.user_steps import BrokenStepError, call_step, require_planned
+from harness.load.user_steps import BrokenStepError, call_step, require_planned, require_valid
 from harness.plan.plan import Arrival, Plan
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session
 from harness.target.contract import Contract
@@ -105,7 +105,8 @@ class Journey:
         answer = self.send(sent.method, sent.target, sent.json, sent.headers)
         if request.name:
             self.request = (sent.method, request.name)
-        return self.target.classify(step, answer, self.truth)
+        judged = self.target.classify(step, answer, self.truth)
+        return require_valid(judged, self.target.classify, is_borrow=step is Step.BORROW)
 
     def send(
         self,
@@ -120,11 +121,7 @@ class Journey:
             BrokenStepError: a borrow asks for another amount than was planned.
         """
         if self.step is Step.BORROW:
-            try:
-                require_planned(body, self.arrival.amount_fen)
-            except BrokenStepError as error:
-                self.broken = error
-                raise
+            require_planned(self, body)
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
         all_headers, content = in_json(body, headers, left_ms)
         self.request = (method, path.partition("?")[0])

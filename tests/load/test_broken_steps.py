@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from harness.history.events import Ending, Step
+from harness.core.money import YUAN, Currency
+from harness.history.events import Ending, Outcome, Step
 from harness.load.journey import Journey
+from harness.load.user_steps import require_planned
 from harness.target.classification import Answer, Classification
-from tests.load.walking import OK, UNKNOWN, Load, Script
+from harness.target.interface import Target
+from harness.target.request import LoanRequest, Request
+from tests.load.walking import APPROVED, OK, UNKNOWN, Load, Script
 
 
 def test_a_step_that_raises_is_told_with_its_place(make_load: Callable[..., Load]) -> None:
@@ -40,6 +45,30 @@ WRONG: dict[str, tuple[Any, str]] = {
         "a Classification whose outcome is of type str; it must be one of Outcome's",
     ),
     "fine": (OK, "Outcome.OK; a borrow is approved, referred, declined, failed or"),
+    "a number as its loan": (
+        Classification(Outcome.APPROVED, loan_id=cast("Any", 7)),
+        "a Classification whose loan_id is of type int; it must be str | None",
+    ),
+    "a number as its code": (
+        Classification(Outcome.FAILED, code=cast("Any", 404)),
+        "a Classification whose code is of type int; it must be str | None",
+    ),
+    "bytes as its session": (
+        Classification(Outcome.FAILED, token=cast("Any", b"a secret")),
+        "a Classification whose token is of type bytes; it must be str | None",
+    ),
+    "a text as its cause": (
+        Classification(Outcome.DECLINED, decline=cast("Any", "a secret")),
+        "a Classification whose decline is of type str; it must be ",
+    ),
+    "no yes or no": (
+        Classification(Outcome.FAILED, may_retry=cast("Any", None)),
+        "a Classification whose may_retry is of type NoneType; it must be bool",
+    ),
+    "for ever": (
+        Classification(Outcome.FAILED, lifetime_s=float("inf")),
+        "a Classification whose lifetime_s is no number of seconds",
+    ),
 }
 
 
@@ -57,13 +86,20 @@ def test_a_step_that_returns_no_answer_is_told_with_its_place(
     assert told.startswith(f"tests/load/walking.py:{LINE}: borrow returned {said}")
 
 
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (None, "None; "),
+        (APPROVED, "Outcome.APPROVED; before the borrow, a step is ok, declined or failed"),
+    ],
+    ids=["nothing", "a loan"],
+)
 @pytest.mark.parametrize("step", [Step.LOG_IN, Step.CREDIT_LINE])
 def test_an_earlier_step_without_an_answer_ends_the_journey(
-    make_load: Callable[..., Load], step: Step
+    make_load: Callable[..., Load], step: Step, result: Any, said: str
 ) -> None:
     """No borrow is sent, and the method is named as the user wrote it."""
-    nothing = cast("Any", None)
-    script = Script(log_in=nothing) if step is Step.LOG_IN else Script(line=nothing)
+    script = Script(log_in=result) if step is Step.LOG_IN else Script(line=result)
     load = make_load(script, log_in_share=1.0)
 
     operation = load.perform()
@@ -71,7 +107,7 @@ def test_an_earlier_step_without_an_answer_ends_the_journey(
     assert (operation.outcome, operation.ending) == ("failed", Ending.BROKEN)
     assert (operation.blocked_by, script.keys) == (step, [])
     name = "log_in" if step is Step.LOG_IN else "read_credit_line"
-    assert f": {name} returned None; " in load.broken[0]
+    assert f": {name} returned {said}" in load.broken[0]
 
 
 def test_only_the_first_mistake_is_told(make_load: Callable[..., Load]) -> None:
@@ -107,6 +143,8 @@ PLANNED: dict[str, Callable[[int], Any]] = {
     "text": lambda fen: {"Amount": f"{fen / 100:.4f}"},
     "deeper": lambda fen: {"loan": [{"principalAmount": fen}]},
     "one of several": lambda fen: {"amount": fen, "fee_amount": 5},
+    "beside a fee": lambda fen: {"sum": fen, "fee_amount": 0},
+    "in yuan beside a fee": lambda fen: {"loan": {"sum": f"{fen / 100:.2f}"}, "fee_amount": 5},
     "by another name": lambda _: {"sum": 5},
     "no number": lambda _: {"amount": "CNY", "amount_is_final": True},
     "nothing": lambda _: None,
@@ -130,6 +168,7 @@ OTHER: dict[str, tuple[Callable[[int], Any], str]] = {
     "ten times in fen": (lambda fen: {"amount_fen": 10 * fen}, "amount_fen="),
     "less": (lambda fen: {"loan": {"principal": fen - 1}}, "principal="),
     "against": (lambda fen: {"amount": -fen}, "amount=-"),
+    "only a like number": (lambda fen: {"amount": 7, "sum": 10 * fen}, "amount=7"),
 }
 
 
@@ -146,5 +185,62 @@ def test_another_amount_is_not_sent(
     assert operation.ending == Ending.BROKEN
     (told,) = load.broken
     assert re.match(rf"tests/load/test_broken_steps\.py:\d+: borrow asks for {said}", told)
-    assert f"and {operation.amount_fen} fen were planned" in told
+    assert f"and {YUAN.text(operation.amount_fen)} was planned" in told
+    assert f"`journey.arrival.amount_fen`, {operation.amount_fen} in minor units" in told
     assert load.rows()[-2].keys() == {"sent"}  # and no attempt: nothing left
+
+
+class Lender(Target):
+    """Asks for another amount, or gives no answer to a step."""
+
+    url = "http://127.0.0.1:1"
+    currency, decimal = Currency("EUR"), True
+
+    def borrow(self, ask: LoanRequest) -> Request:
+        """Always the same."""
+        return Request("POST", "/credits", {"total_amount": "7.00"}, key=ask.key)
+
+    def classify(self, *_: Any) -> Classification:
+        """It forgets to return."""
+        return cast("Any", None)
+
+
+class Asked(Script):
+    """As the borrower of the package asks a target."""
+
+    def borrow(self, journey: Journey) -> Classification:
+        """The loan that was planned."""
+        ask = LoanRequest(journey.account.as_seen(), "k", journey.arrival.amount_fen)
+        request = journey.target.borrow(ask)
+        require_planned(journey, request.json, made_by=journey.target.borrow)
+        return journey.ask(Step.BORROW, request)
+
+    def read_credit_line(self, journey: Journey) -> Classification:
+        """What comes back is judged by the target."""
+        return journey.ask(Step.CREDIT_LINE, Request("GET", "/line"))
+
+
+@pytest.mark.parametrize(
+    ("reads", "method", "said"),
+    [
+        (False, "borrow", "borrow asks for total_amount=7.00, and "),
+        (True, "classify", "classify returned None; it must return what the answer came to"),
+    ],
+)
+def test_a_mistake_of_a_target_is_told_with_its_place(
+    make_load: Callable[..., Load], reads: bool, method: str, said: str
+) -> None:
+    """No code of it is at work any more when it is seen; its own words for the amount are named."""
+    load = make_load(Asked())
+    load.journeys.target = Lender()
+    arrival = replace(load.plan.arrivals[0], reads_credit_line=reads, logs_in=False)
+    if reads:
+        load.journeys.target.offers = lambda _: True  # type: ignore[method-assign]
+    load.journeys.perform(arrival, 123, 123)
+
+    (told,) = load.broken
+    line = getattr(Lender, method).__code__.co_firstlineno
+    assert told.startswith(f"tests/load/test_broken_steps.py:{line}: {said}")
+    if method == "borrow":
+        euros = Currency("EUR").text(arrival.amount_fen)
+        assert f"{euros} was planned: it must ask for `ask.amount`, {arrival.amount_fen}" in told

@@ -23,6 +23,7 @@ from harness.history.events import Step
 from harness.load.exception_text import ended_by
 from harness.load.journey import Journey
 from harness.load.load_process import LoadProcess
+from harness.load.user_steps import require_planned
 from harness.plan.plan import Scenario
 from harness.run.given_options import with_places
 from harness.target.classification import Classification
@@ -68,7 +69,9 @@ class Borrower(User):  # type: ignore[misc]  # Locust ships no types
         arrival, currency = journey.arrival, journey.target.currency
         how = journey.term_days, self.repayment_method, currency
         loan = LoanRequest(journey.account.as_seen(), arrival.key, arrival.amount_fen, *how)
-        return journey.ask(Step.BORROW, journey.target.borrow(loan))
+        request = journey.target.borrow(loan)
+        require_planned(journey, request.json, made_by=journey.target.borrow)
+        return journey.ask(Step.BORROW, request)
 
 
 def _listen() -> None:
