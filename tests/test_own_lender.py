@@ -100,6 +100,31 @@ def test_amounts_are_as_declared() -> None:
     assert LenderProfile().near_limit == 600_000
 
 
+@pytest.mark.parametrize(
+    ("fields", "whole", "why"),
+    [
+        ({}, (100, 24_999), ""),
+        ({}, (100, 25_000), "must be less than 25,000.00 yuan, from which on"),
+        ({"unit": 100_00}, (150, 180), "have no multiple of the unit 100.00 yuan among them"),
+        ({"unit": 100_00}, (150, 280), ""),
+        ({"review_from": None}, (1, 10**10), ""),
+        ({"review_from": None}, (1, 10**11), "must be at most 10,000,000,000.00 yuan"),
+        ({"currency": Currency("JPY", 0)}, (0, 5), "amounts from 0 to 5 JPY must be the least"),
+    ],
+)
+def test_stated_amounts_suit_the_lender(
+    fields: dict[str, Any], whole: tuple[int, int], why: str
+) -> None:
+    """Those that are valid are borrowed; one loan near the limit is covered, and no two of them."""
+    profile = LenderProfile(**fields).with_amounts(whole)
+    assert bool(why) == any(why in text for text in profile.wrong())
+    chance = random.Random(1)
+    for number in range(200 if not why else 0):
+        assert profile.amounts[0] <= profile.amount(chance, number) <= profile.amounts[1]
+        near = profile.amount_near_limit(chance)
+        assert near <= profile.near_limit < 2 * near
+
+
 def test_a_fault_that_could_not_be_seen_is_refused() -> None:
     """Nothing may be asked through the link, so that nothing could prove it."""
 

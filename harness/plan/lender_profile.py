@@ -14,6 +14,10 @@ from harness.plan.population import LIMIT_FEN, AccountClass
 
 REVIEW_AMOUNT_FEN = 2_500_000
 """An amount that the reference service sends to manual review."""
+AMOUNT_MAX = 10**12
+"""In minor units: the sum of a run's loans stays a number that every file can hold."""
+_LOANS_MAX = 10_000
+"""Of one borrower in a run: a limit that covers so many never binds."""
 _TAIL = 100
 """The last two digits of an amount differ from loan to loan: to cut them off is noticed."""
 
@@ -47,11 +51,13 @@ class LenderProfile:
     @property
     def near_limit(self) -> int:
         """The limit of borrowers near theirs: it covers any of their loans, and no two of them."""
-        return self.amounts[1] * 6 // 5
+        return self.most * 6 // 5
 
     def limit_of(self, account_class: AccountClass) -> int:
         """The credit limit that a borrower of this class is registered with."""
-        return self.near_limit if account_class is AccountClass.NEAR_LIMIT else LIMIT_FEN
+        if account_class is AccountClass.NEAR_LIMIT:
+            return self.near_limit
+        return max(LIMIT_FEN, self.most * _LOANS_MAX)
 
     @property
     def trial_amount(self) -> int:
@@ -72,8 +78,8 @@ class LenderProfile:
 
     def amount_near_limit(self, chance: random.Random) -> int:
         """What a borrower near their limit asks for: one such loan is covered, two are not."""
-        least = -(-self.amounts[1] * 31 // (50 * self.unit))
-        return self.unit * chance.randint(least, self.amounts[1] // self.unit)
+        least = -(-self.most * 31 // (50 * self.unit))
+        return self.unit * chance.randint(least, self.most // self.unit)
 
     @property
     def _steps(self) -> tuple[int, int, int]:
@@ -86,13 +92,22 @@ class LenderProfile:
         return self.unit, -(-least // self.unit), most // self.unit
 
     def wrong(self) -> Iterator[str]:
-        """Every value that cannot be, each with what would be valid."""
+        """Every value that cannot be, each with what would be valid.
+
+        After `with_amounts` it says so of the amounts that a scenario states.
+        """
         least, most = self.amounts
+        said = f"amounts from {self.currency.number(least)} to {self.currency.text(most)}"
         if self.unit < 1:
             yield f"unit {self.unit} must be a whole number of minor units, at least 1"
         elif not 0 < least <= most:
-            yield f"amounts {self.amounts} must be the least and the most, in minor units"
+            yield f"{said} must be the least and the most, both more than 0"
         elif -(-least // self.unit) > most // self.unit:
-            yield f"amounts {self.amounts} have no multiple of the unit {self.unit} between them"
+            yield f"{said} have no multiple of the unit {self.currency.text(self.unit)} among them"
+        elif most > AMOUNT_MAX:
+            yield f"{said} must be at most {self.currency.text(AMOUNT_MAX)}"
+        if self.review_from is not None and self.review_from <= most:
+            review = self.currency.text(self.review_from)
+            yield f"{said} must be less than {review}, from which on a loan is reviewed by hand"
         if AccountClass.GOOD not in self.classes:
             yield "classes must have 'good': someone has to be lent to"
