@@ -11,7 +11,7 @@ from harness.core.money import YUAN, Currency, whole_minor
 from harness.faults import Partition
 from harness.history.events import Step
 from harness.plan.lender_profile import LenderProfile
-from harness.plan.plan import Scenario, Settings, expand
+from harness.plan.plan import Load, Plan, Scenario, Settings, expand
 from harness.plan.population import AccountClass
 from harness.plan.target_parts import Link, Program
 from harness.target.contract import Contract
@@ -123,6 +123,22 @@ def test_stated_amounts_suit_the_lender(
         assert profile.amounts[0] <= profile.amount(chance, number) <= profile.amounts[1]
         near = profile.amount_near_limit(chance)
         assert near <= profile.near_limit < 2 * near
+
+
+def test_a_plan_is_held_to_the_amounts_of_its_lender() -> None:
+    """Each lender has its own bounds: what one takes, another one refuses."""
+
+    def plan(whole: tuple[int, int], **fields: Any) -> Plan:
+        scenario, lender = Scenario(load=Load(amounts=whole)), LenderProfile(**fields)
+        return expand("test", "", scenario, Settings(), lender=lender, layout=LOCAL)
+
+    yen = {"currency": Currency("JPY", 0), "review_from": None}
+    asked = [arrival.amount_fen for arrival in plan((10_000, 300_000), **yen).arrivals]
+    assert 10_000 <= min(asked) < max(asked) <= 300_000
+    with pytest.raises(UsageError, match=r"have no multiple of the unit 100\.00 yuan"):
+        plan((150, 180), unit=100_00)
+    with pytest.raises(UsageError, match=r"must be less than 25,000\.00 yuan"):
+        plan((10_000, 300_000))
 
 
 def test_a_fault_that_could_not_be_seen_is_refused() -> None:

@@ -138,7 +138,7 @@ def expand(
     ``attached`` is not ours. ``stop`` is the command line's. `UsageError` names all that is wrong.
     """
     lender = (lender or LenderProfile()).with_amounts(scenario.load.amounts)
-    if wrong := check(scenario, settings, layout, file):
+    if wrong := [*check(scenario, settings, layout, file), *lender.wrong()]:
         raise UsageError("; ".join(wrong))
     run = uuid.uuid4()
     chance = random.Random(settings.seed)  # noqa: S311  # reproducible on purpose
