@@ -77,6 +77,14 @@ def test_a_list_that_is_changed_later_changes_no_scenario() -> None:
             lambda: Scenario(faults=[Partition("a", name="x"), Kill(name="x")]),
             "two faults are named x",
         ),
+        (
+            lambda: Scenario(faults=[Partition("a", name="2-kill"), Kill()]),
+            "two faults are named 2-kill; a fault without a name is called by its number and kind",
+        ),
+        (
+            lambda: Scenario(faults=[Kill(name="none")]),
+            "a fault cannot be named none: --only-faults none means no fault at all",
+        ),
         (lambda: Scenario(fault=[]), "there is no fault=; did you mean faults?"),
         (lambda: Scenario(watches=True), "watches= is no longer used: write observe=True"),
         (lambda: Scenario(near_limit_share=0.1), "load=Load(near_limit_share=…)"),

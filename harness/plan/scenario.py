@@ -4,7 +4,6 @@ All durations of `Settings` are seconds.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -28,6 +27,7 @@ from harness.plan.schedule import (
     natural_s,
     scheduled,
     wrong_choice,
+    wrong_names,
 )
 from harness.plan.stop_conditions import StopConditions
 
@@ -39,8 +39,6 @@ RECOVERY_MARGIN_SECONDS = 1.0
 """Beyond one request timeout, the least time after the heal in which recovery can show itself."""
 LEDGER_SETTLE_SECONDS_MAX = 300.0
 NEAR_LIMIT_SHARE_MAX = 0.4
-AMOUNT_MAX = 25_000
-"""In whole units of the currency, for a borrow that needs no review."""
 TERM_DAYS_MAX = 3650
 _LIKE = '[Partition("database")]'
 _LOAD_OF_SCENARIO = {
@@ -66,8 +64,9 @@ class Load(metaclass=CheckedClass):
     covers one loan asks for two at the same moment, which no check outside a lock survives.
 
     ``amounts`` are the smallest and the largest loan that is asked for, in whole units of the
-    currency (None: what the target says), and ``term_days`` is its term. ``request_timeout`` is the
-    deadline of one request, ``retries`` how many further tries a failed borrow has.
+    currency (None: what the target says), and ``term_days`` is its term in days.
+    ``request_timeout`` is the deadline of one request, ``retries`` how many further tries a failed
+    borrow has.
     ``ledger_settle`` is how long the ledger is watched once it has come to rest.
     """
 
@@ -125,11 +124,8 @@ class Load(metaclass=CheckedClass):
                 f" {NEAR_LIMIT_SHARE_MAX:g}"
             )
         least, most = self.amounts or (1, 1)
-        if not 1 <= least <= most < AMOUNT_MAX:
-            found.append(
-                f"amounts {self.amounts} must be two rising whole numbers from 1 to"
-                f" {AMOUNT_MAX - 1:,}"
-            )
+        if not 1 <= least <= most:  # what else is wrong, the lender knows
+            found.append(f"amounts {self.amounts} must be two rising whole numbers, at least 1")
         if not 1 <= self.term_days <= TERM_DAYS_MAX:
             found.append(f"term_days {self.term_days} must be from 1 to {TERM_DAYS_MAX}")
         return found
@@ -176,10 +172,7 @@ class Scenario(metaclass=CheckedClass):
             for fault in self.faults
             if not isinstance(fault, FaultSpec)
         ]
-        if not found:
-            counted = Counter(fault.name for fault in self.faults if fault.name)
-            found = [f"two faults are named {name}" for name, count in counted.items() if count > 1]
-        return found
+        return found or [*wrong_names(self.faults)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

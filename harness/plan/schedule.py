@@ -6,7 +6,8 @@ the same run, but for those.
 
 import itertools
 import random
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.plan.fault import LASTS_SECONDS, FaultSpec, PlannedFault, planned
@@ -33,8 +34,23 @@ class Choice:
 
 def named(faults: Iterable[FaultSpec]) -> dict[str, FaultSpec]:
     """The faults of a scenario by name: their own, or their number in it and their kind."""
-    numbered = enumerate(faults, start=1)
-    return {spec.name or f"{number}-{spec.kind}": spec for number, spec in numbered}
+    return dict(zip(_names(faults := tuple(faults)), faults, strict=True))
+
+
+def _names(faults: Iterable[FaultSpec]) -> list[str]:
+    return [spec.name or f"{number}-{spec.kind}" for number, spec in enumerate(faults, start=1)]
+
+
+def wrong_names(faults: Iterable[FaultSpec]) -> Iterator[str]:
+    """Every name that means no single fault, each with what to do."""
+    faults = tuple(faults)
+    for name, count in Counter(_names(faults)).items():
+        if count > 1:
+            automatic = "; a fault without a name is called by its number and kind"
+            given = sum(spec.name == name for spec in faults)
+            yield f"two faults are named {name}{automatic if given < count else ''}"
+        if name.lower() == NONE:
+            yield f"a fault cannot be named {name}: --only-faults {NONE} means no fault at all"
 
 
 def chosen(faults: Iterable[FaultSpec], choice: Choice) -> dict[str, FaultSpec]:
