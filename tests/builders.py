@@ -32,8 +32,9 @@ from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
 from harness.plan.plan import Objectives, Plan, Scenario, Settings
 from harness.plan.plan import expand as expand_plan
 from harness.plan.schedule import named
+from harness.plan.target_parts import TargetParts
 from harness.run.safety.feasible import layout_for
-from harness.stack.layouts import layout_of, local_layout
+from harness.stack.layouts import attached_layout, local_layout
 from harness.stack.state import Stack, StackLink
 from harness.target.interface import Target
 from harness.verdict.measure.evidence import STEPS, Fate, TryTable, evidence_from
@@ -65,19 +66,26 @@ def stack_in(folder: Path, **changes: Any) -> Stack:
         "edge_url": "http://127.0.0.1:1",
         "admin_token": "t0ken",
     }
-    return Stack(**{**known, **changes})
+    return laid_out(Stack(**{**known, **changes}))
+
+
+def laid_out(stack: Stack, parts: TargetParts | None = None) -> Stack:
+    """A stack with what it offers to faults, as it is written down when it is brought up."""
+    attached = stack.settings is None
+    made = attached_layout(stack.links, parts, stack) if attached else None
+    return replace(stack, layout=made or local_layout(stack.settings, stack))
 
 
 def offered_by(stack: Stack) -> set[str]:
     """The links and the target's processes that faults may be on, in words."""
-    layout = layout_of(stack)
+    layout = stack.layout
     links = {f"{'packets' if link.is_wire else 'link'} {link.name}" for link in layout.links}
     return links | {f"process {part.name}" for part in layout.parts if not part.ours}
 
 
 def replicas_of(stack: Stack) -> tuple[str, ...]:
     """The replicas of the lending service."""
-    return layout_of(stack).candidates("replicas")
+    return stack.layout.candidates("replicas")
 
 
 def lacking(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.stack.parts.lending_service import TABLES
+from harness.stack.parts.lending_service import LendingService
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(
@@ -87,7 +87,7 @@ HOMES: dict[str, set[str]] = {
 # What is known of our contract: its paths, and SQL on the tables of the service.
 CONTRACT = re.compile(
     r"/v1/|/healthz|/readyz"
-    rf"|\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:{'|'.join(TABLES)})\b"
+    rf"|\b(?:FROM|JOIN|INTO|UPDATE|TABLE)\s+(?:{'|'.join(LendingService.tables)})\b"
 )
 CONTRACT_HOMES = ("target/", "stack/parts/", "stack/state")
 

@@ -5,6 +5,7 @@ patch the standard library, so a module that brings them is refused.
 """
 
 import importlib
+import os
 import re
 import sys
 import traceback
@@ -82,7 +83,8 @@ def imported(reference: UserReference, what: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise UsageError(f"{what} {reference}: {raised(error, expected)}") from error
     found = getattr(module, "__file__", None)
-    if expected is not None and (found is None or not Path(found).samefile(expected)):
+    same = os.path.realpath(found or "") == os.path.realpath(expected or "")
+    if expected is not None and not same:
         taken = f"{reference.module} is taken by {found or 'Python itself'}"
         raise UsageError(f"{what} {reference}: {taken}, so rename {expected}")
     if brought := [name for name in UNWANTED if name in sys.modules and name not in had]:

@@ -194,15 +194,19 @@ class OneFault:
     def _choose_parts(self) -> None:
         """Which processes a role means, now that the fault is about to be injected.
 
-        `HarnessError` where none holds it, or the one that does is not at work.
+        `HarnessError` where none holds it, or the one that does is not at work, and no other fault
+        is the reason.
         """
-        planned = resolved(self.planned, self._run.stack, self._run.journal.run_id)
+        stack = self._run.stack
+        planned = resolved(self.planned, stack, self._run.journal.run_id)
         if planned.parts == self.planned.parts:
             return
         self.planned = planned
-        self.injector = injector_for(planned, self._run.stack)
+        self.injector = injector_for(planned, stack)
+        if set(planned.parts) == set(stack.layout.candidates(planned.target)):
+            return  # all that it may mean, which were looked at before the load
         ready = self.injector.ready()
-        if not ready.holds:
+        if not (ready.holds or self._run.at_work.ending(planned)):
             raise HarnessError(f"{', '.join(planned.parts)} not at work: {ready.text}")
 
     def _prove(self, own: OwnProof) -> None:

@@ -24,7 +24,6 @@ from harness.faults.proxy_control import OURS, Proxy, ProxyControl, Toxic, toxic
 from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
-from harness.stack.parts.postgres import SERVICE_USER
 from harness.stack.state import Stack, StackLink
 
 LOOK_SECONDS = 0.5
@@ -236,7 +235,8 @@ class LockWatch(ChangeWatch):
 
     def __init__(self, stack: Stack) -> None:
         super().__init__("locks", self.look)
-        self._url = stack.database_url
+        self._role = stack.layout.database_role
+        self._url = stack.database_url if self._role else None
         self._connection: psycopg.Connection | None = None
 
     def look(self) -> set[str]:
@@ -246,7 +246,7 @@ class LockWatch(ChangeWatch):
         try:
             if self._connection is None:
                 self._connection = own_session(self._url, "lendchaos-lock-holders")
-            rows = self._connection.execute(_QUERY, {"service": SERVICE_USER}).fetchall()
+            rows = self._connection.execute(_QUERY, {"service": self._role}).fetchall()
         except psycopg.Error as error:
             self._close()
             raise HarnessError(f"the database does not say who holds its locks: {error}") from error

@@ -42,7 +42,7 @@ def _parts(fault: PlannedFault, need: Need, layout: StackLayout) -> frozenset[st
     """The processes that a need of a fault means; of one that is injected, those it was on."""
     if need.name == fault.target and fault.parts:
         return frozenset(fault.parts)
-    return frozenset(layout.candidates(need.name) or (need.name,))
+    return frozenset(layout.meant(need.name))
 
 
 def _behind(things: Iterable[Need], layout: StackLayout) -> frozenset[Need]:

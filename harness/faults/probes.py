@@ -16,9 +16,8 @@ from harness.core.connections import connect
 from harness.core.errors import HarnessError
 from harness.core.shortage import Shortage, shortage_of
 from harness.plan.fault import Direction
-from harness.plan.layout import LayoutLink
-from harness.stack.layouts import layout_of
-from harness.stack.state import HEALTH_PATH, Stack, StackLink
+from harness.plan.layout import POSTGRESQL, LayoutLink, LayoutPart
+from harness.stack.state import Stack, StackLink
 
 if TYPE_CHECKING:
     import psycopg
@@ -29,7 +28,7 @@ HEALED_TIMEOUT_SECONDS = 2.0
 """After a heal the far side may have a queue to work off, and another fault may slow the link."""
 
 STATEMENT_TIMEOUT_MS = 2000
-POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, S or N
+_POSTGRES_SSL_REQUEST = bytes.fromhex("0000000804d2162f")  # answered by one byte, S or N
 _PADDING_BYTES_MAX = 4_000  # one header of a request; servers refuse more than 8 KB or so
 _TRANSFER_SECONDS = 0.4
 
@@ -60,18 +59,17 @@ class LinkProbe:
         host, _, port = link.listen.rpartition(":")
         self.address = (host, int(port))
         self._link = link
-        layout = layout_of(stack)
-        is_database = layout.leads_to_database(link.name)
+        is_database = stack.layout.leads_to_database(link.name)
         self._database_url = stack.database_url if is_database else None
         self._lacked: Shortage | None = None
-        found = layout.link(link.name)
-        self._path = (found.asks or "") if found is not None and found.protocol == "http" else ""
-        self._questions = _first_questions(found, link)
+        found = stack.layout.link(link.name) or LayoutLink(link.name)
+        self._path = (found.asks or "") if found.protocol == "http" else ""
+        self._question = first_question(found, link.upstream)
 
     @property
     def has_question(self) -> bool:
         """Whether there is anything that may be asked through it."""
-        return bool(self._questions)
+        return self._question is not None
 
     def answers(self, seconds: float = CANARY_TIMEOUT_SECONDS) -> bool:
         """Whether the far side answers a first question in time."""
@@ -87,14 +85,12 @@ class LinkProbe:
 
     def round_trip_seconds(self, seconds_max: float = CANARY_TIMEOUT_SECONDS) -> float | None:
         """How long a fresh connection's first answer takes; None when there is none in time."""
-        tried = (self._ask(question, seconds_max) for question in self._questions)
-        return next((seconds for seconds in tried if seconds is not None), None)
-
-    def _ask(self, question: bytes, seconds_max: float) -> float | None:
+        if self._question is None:
+            return None
         start = time.monotonic()
         try:
             with self.connect(seconds_max) as connection:
-                connection.sendall(question)
+                connection.sendall(self._question)
                 answered = bool(connection.recv(1))
         except OSError as error:
             self._lacked = shortage_of(error)
@@ -111,7 +107,7 @@ class LinkProbe:
         One of ``reset``, ``closed``, ``silent`` and ``answers``.
         """
         try:
-            connection.sendall(self._questions[0])
+            connection.sendall(self._question or b"")
             return "answers" if connection.recv(1) else "closed"
         except TimeoutError:
             return "silent"
@@ -149,7 +145,7 @@ class LinkProbe:
         if not self._path:
             return 0, 0.0  # how its far side would carry data is not known
         padding = 0 if direction == "downstream" else min(wanted // 2, _PADDING_BYTES_MAX)
-        question = http_question(self._link, padding, self._path)
+        question = http_question(self._link.upstream, self._path, padding)
         sent = received = 0
         count = 1
         with self.connect(HEALED_TIMEOUT_SECONDS) as connection:
@@ -186,16 +182,16 @@ class LinkProbe:
         return make_conninfo(self._database_url, host=host, port=port, connect_timeout=3)
 
 
-def _first_questions(found: LayoutLink | None, link: StackLink) -> list[bytes]:
-    """What the far side is asked first; nothing where nothing may be."""
-    match found.protocol if found is not None else "":
-        case "postgres":
-            return [POSTGRES_SSL_REQUEST]
-        case "http":
-            return [http_question(link, path=(found and found.asks) or HEALTH_PATH)]
-        case "raw":
-            return [((found and found.asks) or "").encode()]
-    return []
+def first_question(of: LayoutLink | LayoutPart, host: str) -> bytes | None:
+    """What it is asked first, to see that it answers; None where nothing may be asked.
+
+    It is empty where the far side speaks first. ``host`` is its address in the words of HTTP.
+    """
+    if of.protocol == POSTGRESQL:
+        return _POSTGRES_SSL_REQUEST
+    if of.asks is None:
+        return None
+    return of.asks.encode() if of.protocol == "raw" else http_question(host, of.asks)
 
 
 def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
@@ -208,12 +204,10 @@ def wait_for(condition: Callable[[], bool], seconds_max: float) -> bool:
     return True
 
 
-def http_question(link: StackLink, padding: int | None = None, path: str = HEALTH_PATH) -> bytes:
-    """A GET of the health page, or of another one; with ``padding`` bytes in a header the
-    connection is kept.
-    """
+def http_question(host: str, path: str, padding: int | None = None) -> bytes:
+    """A GET of a page; with ``padding`` bytes in a header the connection is kept."""
     more = "Connection: close" if padding is None else f"X-Padding: {'x' * padding}"
-    return f"GET {path} HTTP/1.1\r\nHost: {link.upstream}\r\n{more}\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: {host}\r\n{more}\r\n\r\n".encode()
 
 
 def _read_answers(connection: socket.socket, count: int) -> int:

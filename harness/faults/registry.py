@@ -17,7 +17,7 @@ from harness.plan.fault import FaultSpec, PlannedFault
 from harness.plan.fault_registry import add_spec, spec_from, spec_of
 from harness.plan.layout import TO_DATABASE, Need, StackLayout, Thing
 from harness.plan.plan import Plan
-from harness.stack.layouts import layout_of
+from harness.stack.parts.part import Pausable
 from harness.stack.state import Stack
 
 WHAT = "fault module"
@@ -86,10 +86,10 @@ def modules_of(plan: Plan) -> list[tuple[str, str]]:
 
 def injector_for(planned: PlannedFault, stack: Stack) -> Injector:
     """The injector of one planned fault; `UsageError` if the stack has not what it needs."""
-    layout = layout_of(stack)
-    if missing := missing_for(planned, layout):
+    spec = spec_from(planned)  # first, as it finds the fault's file
+    if missing := missing_for(planned, stack.layout):
         raise UsageError(missing)
-    return _INJECTORS[planned.kind](planned, spec_from(planned), stack)
+    return _INJECTORS[planned.kind](planned, spec, stack)
 
 
 def missing_for(planned: PlannedFault, layout: StackLayout) -> str:
@@ -98,14 +98,27 @@ def missing_for(planned: PlannedFault, layout: StackLayout) -> str:
         if not layout.offers(need):
             what = f"the fault {planned.name} needs {_told(need)}, which this target lacks"
             return f"{what}; {remedy(need, layout)}"
-        link = layout.link(need.name) if need.what is Thing.LINK else None
-        if link is not None and not link.protocol:
-            asked = "health" if link.needed else f"asks=... in the link {need.name}"
+        if asked := _unasked(need, layout):
             return (
-                f"the fault {planned.name} needs something to ask through {need.name}, to see that"
-                f" it is broken, and the target declares nothing: set {asked}"
+                f"the fault {planned.name} needs something to ask {asked[0]}, to see that it is"
+                f" broken, and the target declares nothing: set {asked[1]}"
             )
     return ""
+
+
+def _unasked(need: Need, layout: StackLayout) -> tuple[str, str] | None:
+    """What has to be asked for a proof and may not be, and how to declare it; None for nothing."""
+    link = layout.link(need.name) if need.what is Thing.LINK else None
+    if link is not None and not link.protocol:
+        asks = "health" if link.needed else f"asks=... in the link {need.name}"
+        return f"through {need.name}", asks
+    if need.what is not Thing.PROCESS:
+        return None
+    for part in filter(None, map(layout.part, layout.candidates(need.name))):
+        # Its port is closed once it is killed, and open while it stands still.
+        if not part.protocol and need.ability == Pausable.ability:
+            return part.name, f"asks=... in the process {part.name}"
+    return None
 
 
 def _told(need: Need) -> str:

@@ -33,7 +33,6 @@ from harness.history.journal_row import JournalRow
 from harness.history.run_facts import Trouble
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
-from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
 
 READY_SECONDS_MAX = 10.0
@@ -69,7 +68,7 @@ class FaultTimeline:
         self._journal = journal
         self._strangers = StrangerWatch(stack, self._ours)
         self._locks = LockWatch(stack)
-        at_work = AtWork(faults, layout_of(stack))
+        at_work = AtWork(faults, stack.layout)
         self._run = Surroundings(
             stack, journal, record, tell, at_work, self._look_at_proxy, self._strangers
         )
@@ -112,7 +111,7 @@ class FaultTimeline:
     def check(self, progress: Callable[[str], None] = lambda _: None) -> tuple[str, ...]:
         """Make sure that every fault can be had, and that its canary is well.
 
-        Returns a remark for everything in the database that may are in the way of what follows:
+        Returns a remark for everything in the database that may be in the way of what follows:
         a session that someone left in a transaction holds its locks. `HarnessError` if a canary is
         not healthy before anything was broken.
         """

@@ -19,7 +19,6 @@ from harness.history.events import FaultFact
 from harness.history.fault_facts import ForeignChange
 from harness.history.run_facts import Trouble
 from harness.plan.fault import PlannedFault
-from harness.stack.layouts import layout_of
 from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.state import Stack
 from harness.stack.supervisor import EVENT_LOG
@@ -101,11 +100,11 @@ def _covers(change: ForeignChange, event: _Event) -> bool:
 
 
 def _own_tools(stack: Stack) -> frozenset[str]:
-    return frozenset(part.name for part in layout_of(stack).parts if part.ours)
+    return frozenset(part.name for part in stack.layout.parts if part.ours)
 
 
 def _names(target: str, stack: Stack) -> tuple[str, ...]:
-    return layout_of(stack).candidates(target) or (target,)
+    return stack.layout.meant(target)
 
 
 def _events(stack: Stack, since_ns: int) -> list[_Event]:

@@ -99,7 +99,7 @@ class KeptRecord(RunDirectory):
 
     def write_journal(self, rows: Iterable[JournalRow]) -> None:
         """Write this run's rows of the journal."""
-        self._journal = tuple(replace(row, run_dir="") for row in rows)
+        self._journal = tuple(replace(row, run_dir="", module=None) for row in rows)
         self._attempt(super().write_journal, self._journal)
 
     def write_ledger(self, reading: LedgerReading) -> None:

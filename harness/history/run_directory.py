@@ -195,7 +195,8 @@ class RunDirectory:
     def write_journal(self, rows: Iterable[JournalRow]) -> None:
         """Write this run's rows of the journal, without the paths of this machine."""
         lines = [json.dumps({"schema": JOURNAL_SCHEMA})]
-        lines += [json.dumps({"journal": plain(replace(row, run_dir=""))}) for row in rows]
+        told = (replace(row, run_dir="", module=None) for row in rows)
+        lines += [json.dumps({"journal": plain(row)}) for row in told]
         replace_file(self.path / JOURNAL_FILE, "\n".join(lines) + "\n")
 
     def write_accounts(self, accounts: dict[int, str]) -> None:

@@ -6,6 +6,7 @@ refused before anything counts with it: a plan is asked what it was asked before
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 from harness.core.documents import json_of
 from harness.core.durations import DAY_SECONDS
 from harness.core.files import lines_of, read_regular
+from harness.core.money import Currency
 from harness.core.numbers import NS_MAX
 from harness.core.rows import reason_of
 from harness.history.events import Attempt, FaultFact, HealthPoll, Operation, RunStatus, Sent
@@ -61,6 +63,13 @@ _INSTANTS = {
 """Of what happens while the machine does not start anew; a fault may be healed after that."""
 _CLEAN_UP = "clean-up: "
 """How the error of a fault begins in an older run, where what was left behind has no field."""
+
+
+def currency_in(folder: Path) -> Currency | None:
+    """What the money of a stored run is counted in; None where its plan cannot be read."""
+    with suppress(OSError, ValueError):
+        return plan_in(folder / "plan.json").lender.currency
+    return None
 
 
 def plan_in(path: Path) -> Plan:

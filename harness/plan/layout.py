@@ -25,6 +25,8 @@ class Role(StrEnum):
 
 TO_DATABASE = "to_database"
 """Of a link: that it leads to the database which SQL reaches."""
+CARRIES_DATA = "carries_data"
+"""Of a link: that as much as is wanted can be sent through it and back."""
 
 
 class Thing(StrEnum):
@@ -54,6 +56,10 @@ class Need:
         return f"{self.what} {self.name}".strip()
 
 
+START_SECONDS = 15.0
+"""What a process may take from a restart to its first answer."""
+FIRST_START_FACTOR = 2
+"""How much longer its very first start may take, whose files are in no memory yet."""
 POSTGRESQL = "postgresql"
 INSTANCES = "instances"
 """Of processes that share one address: HTTP, and each tells its name on its health page."""
@@ -86,6 +92,7 @@ class LayoutPart:
     ours: bool = False
     """Whether it is the harness's own tool, and no part of the target."""
     asks: str | None = None
+    start_seconds: float = START_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +134,8 @@ class StackLayout:
     needed_tables: frozenset[str] = frozenset()
     database: str = ""
     database_at: str = ""
+    database_role: str = ""
+    """The role as which the service is in the database; empty where it is not known."""
 
     def part(self, name: str) -> LayoutPart | None:
         """The part of that name."""
@@ -139,6 +148,10 @@ class StackLayout:
     def candidates(self, target: str) -> tuple[str, ...]:
         """The parts that a name or a role may mean; none where there is nothing of that name."""
         return self.roles.get(target) or ((target,) if self.part(target) is not None else ())
+
+    def meant(self, target: str) -> tuple[str, ...]:
+        """The same; of a name that is not known, the name."""
+        return self.candidates(target) or (target,)
 
     def is_one_of(self, target: str) -> bool:
         """Whether only one of the candidates is meant."""
@@ -158,8 +171,12 @@ class StackLayout:
         match need.what:
             case Thing.LINK:
                 link = self.link(need.name)
-                there = link is not None and not link.is_wire
-                return there and (need.ability != TO_DATABASE or self.leads_to_database(need.name))
+                if link is None or link.is_wire:
+                    return False
+                carries = link.protocol in ("", "http", POSTGRESQL)  # unknown is told by itself
+                return (need.ability != TO_DATABASE or self.leads_to_database(need.name)) and (
+                    need.ability != CARRIES_DATA or carries
+                )
             case Thing.PACKETS:
                 link = self.link(need.name)
                 return link is not None and link.is_wire

@@ -156,7 +156,7 @@ def _shared_switch(one: PlannedFault, two: PlannedFault, layout: StackLayout) ->
 
 
 def _parts(need: Need, layout: StackLayout) -> tuple[str, ...]:
-    return layout.candidates(need.name) or (need.name,)
+    return layout.meant(need.name)
 
 
 def timeline_text(faults: Iterable[PlannedFault]) -> str:

@@ -16,8 +16,6 @@ from harness.core.user_module import UserReference, reference_to
 EDGE_LINK = "edge"
 """The link in front of the service itself."""
 LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-TOXIPROXY = "toxiproxy"
-"""The one process of lendchaos in front of a target, whose name no other has."""
 _POSTGRES_SCHEME = re.compile(r"postgres(ql)?")
 _PLACE = re.compile(r"\{([a-z][a-z0-9_-]*)\}")
 
@@ -151,11 +149,8 @@ class TargetParts:
                     f" {EDGE_LINK}, which is the link in front of the service"
                 )
         for name, process in self.processes.items():
-            if not LINK_NAME.fullmatch(name) or name == TOXIPROXY:
-                yield (
-                    f"processes: {name!r} must be lower-case letters, digits, - and _, and not"
-                    f" {TOXIPROXY}, which is lendchaos's own"
-                )
+            if not LINK_NAME.fullmatch(name):
+                yield f"processes: {name!r} must be lower-case letters, digits, - and _"
             if isinstance(process, Program) and not process.command:
                 yield f"processes: {name} has no command"
             elif not isinstance(process, Program | type):

@@ -9,6 +9,7 @@ links are those that its caller gives.
 import re
 from collections.abc import Mapping, Sequence
 
+from harness.history.stored_files import currency_in
 from harness.report import words
 from harness.report.sections import objectives as objectives_table
 from harness.report.suite import (
@@ -86,9 +87,10 @@ def _blocks(suite: GateSuite, chart: Sequence[str], picture: str) -> list[_Block
         blocks.append((2, _runs(suite)))
     if decides is not None and verdict is not None:
         which = f"Run {decides.number}" if suite.asked > 1 else "This run"
+        currency = None if decides.path is None else currency_in(decides.path)
         rows = [
             (escaped(tile.name), f"**{escaped(tile.figure)}**", escaped("; ".join(tile.notes)))
-            for tile in tiles(None, verdict)
+            for tile in tiles(None, verdict, currency)
         ]
         blocks.append((2, _rows(("Figure", which, ""), rows)))
     if picture:

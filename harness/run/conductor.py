@@ -46,7 +46,6 @@ from harness.run.safety.radius import radius_of
 from harness.run.safety.watch import LedgerTail, SafetyWatch
 from harness.stack import Stack, down, load_state
 from harness.stack.backends import backend_for
-from harness.stack.layouts import layout_of
 from harness.stack.run_lock import held_alone
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 from harness.target.contract import Contract
@@ -251,7 +250,7 @@ def _prepare(
     target = stack.service_url if stack.kind == "attached" else f"{LOCAL_STACK} {stack.stack_id}"
     notes += (*absent(lender), *run.not_latest())
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
-    run.write_status(status := replace(status, blast_radius=radius_of(plan, layout_of(stack))))
+    run.write_status(status := replace(status, blast_radius=radius_of(plan, stack.layout)))
     paid = LedgerTail(lender.ledger, cursor, frozenset(b.account_id for b in borrowers))
     safety = SafetyWatch(
         run, plan, paid, lambda stop: _stop_at_once(stop, timeline, channel), timeline.facts

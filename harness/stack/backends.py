@@ -17,10 +17,10 @@ from harness.stack.addresses import join_address, split_address, split_target
 from harness.stack.bring_up import attach, up
 from harness.stack.folder import ATTACHED
 from harness.stack.launch import silent
-from harness.stack.layouts import attached_layout, layout_of, local_layout
+from harness.stack.layouts import ATTACHED_PARTS, attached_layout, local_layout
 from harness.stack.programs import Progress, find_postgres, find_toxiproxy
 from harness.stack.register import require_listing
-from harness.stack.state import Stack, StackSettings, load_state
+from harness.stack.state import EDGE, Stack, StackLink, StackSettings, load_state
 from harness.stack.usable import (
     TOKEN_VARIABLE,
     own_link,
@@ -83,7 +83,7 @@ class LocalBackend(Backend):
 
     def layout(self, running: Stack | None = None) -> StackLayout:
         """Of the stack that is up, or that is to be."""
-        return local_layout(self.wanted) if running is None else layout_of(running)
+        return local_layout(self.wanted) if running is None else running.layout
 
     def hosts(self) -> Iterator[str]:
         """All are this machine."""
@@ -140,8 +140,12 @@ class AttachedBackend(Backend):
     def layout(self, running: Stack | None = None) -> StackLayout:
         """As it is declared; the proxies of before are none that a run uses."""
         if running is not None:
-            return layout_of(running)
-        return attached_layout(join_address(*split_target(self.url)), self.parts)
+            return running.layout
+        upstreams = {EDGE: join_address(*split_target(self.url))}
+        if self.parts is not None:
+            upstreams |= {name: link.upstream for name, link in self.parts.links.items()}
+        links = {name: StackLink(name, "this machine", to) for name, to in upstreams.items()}
+        return attached_layout(links, self.parts)
 
     def hosts(self) -> Iterator[str]:
         """The service's, and those behind its further links and its database."""
@@ -160,6 +164,9 @@ class AttachedBackend(Backend):
             yield "--service is for the local stack's service, not for one that runs"
         if settings.namespaces:
             yield "--namespaces is for the local stack, not for a service that runs"
+        for part in ATTACHED_PARTS:
+            if self.parts is not None and part.group in self.parts.processes:
+                yield f"processes: {part.group} is lendchaos's own process: use another name"
         if self.parts is None and not self._token:
             yield f"{TOKEN_VARIABLE} must hold the admin token of {self.url}"
         if own := own_link(others, *split_target(self.url)):

@@ -20,7 +20,7 @@ from harness.stack import namespaces, register
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import DATA, LOGS, default_state_dir
 from harness.stack.launch import LaunchSpec, current_stack, launch, revive, silent, state_lock
-from harness.stack.layouts import LOCAL_PARTS
+from harness.stack.layouts import LOCAL_PARTS, attached_layout, local_layout
 from harness.stack.namespaces import Wire
 from harness.stack.parts import postgres
 from harness.stack.parts.lending_service import LendingService
@@ -128,6 +128,7 @@ def _attached(
         programs={name: program.started(listens_at) for name, program in programs.items()},
         own_parts={} if parts is None else parts.own_parts,
     )
+    stack = replace(stack, layout=attached_layout(links, parts, stack))
     return LaunchSpec(stack=stack, toxiproxy=toxiproxy, api_port=api_port)
 
 
@@ -239,7 +240,7 @@ def _specify(
     )
     logs = {name: stack.log_dir / f"{name}.jsonl" for name in LendingService().names(settings)}
     return LaunchSpec(
-        stack=replace(stack, service_logs=logs),
+        stack=replace(stack, service_logs=logs, layout=local_layout(settings, stack)),
         toxiproxy=toxiproxy.path,
         api_port=api_port,
         cluster=cluster,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.core.errors import HarnessError
-from harness.stack.layouts import layout_of
 from harness.stack.state import Stack
 from harness.stack.supervisor_messages import (
     ANSWERS,
@@ -96,7 +95,7 @@ class StackClient:
 
     def _names(self, target: Targets) -> tuple[str, ...]:
         if isinstance(target, str):
-            return layout_of(self._stack).candidates(target) or (target,)
+            return self._stack.layout.meant(target)
         return tuple(target)
 
     def _ask(

@@ -104,6 +104,8 @@ class Control:
         return protocol.RequestDone(max(instants))
 
     def _targets(self, names: tuple[str, ...]) -> list[Child]:
+        if not names:
+            raise HarnessError("no process is named")
         if unknown := [name for name in names if name not in self._children]:
             there = ", ".join(self._children)
             raise HarnessError(f"no process {unknown[0]!r} in this stack; there are {there}")

@@ -1,4 +1,4 @@
-"""A state folder: where one can be, and what must not are in it.
+"""A state folder: where one can be, and what must not be in it.
 
 A checkout or an artefact may bring a state folder along, with links and FIFOs under the names that
 we use. So every part is what `lendchaos up` makes, or the folder is not used.

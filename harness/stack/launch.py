@@ -27,6 +27,7 @@ from harness.core.processes import (
     is_alive,
     own_environment,
 )
+from harness.plan.layout import FIRST_START_FACTOR, START_SECONDS
 from harness.stack.client import StackClient, ask
 from harness.stack.folder import CHANGE_LOCK, checked, entered, has_been_used
 from harness.stack.parts.postgres import ClusterSpec
@@ -42,9 +43,9 @@ from harness.stack.state import (
 )
 from harness.stack.supervisor_messages import RequestDone, StackRequest
 
-_UP_SECONDS_MAX = 120.0
+_UP_SECONDS_MAX = 60.0
+"""Beside what its processes may take to start."""
 _DOWN_SECONDS_MAX = 15.0
-_REVIVE_SECONDS_MAX = 15.0
 
 
 # --- messages ------------------------------------------------------------------------------------
@@ -172,7 +173,8 @@ def _reports(spec: LaunchSpec, log_path: Path) -> Iterator[LaunchReport]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=own_environment(),
+            # Modules of the user's, which it imports then, may read any variable.
+            env=own_environment() | (dict(os.environ) if spec.stack.own_parts else {}),
             cwd=CODE_FOLDER,
             start_new_session=True,
         )
@@ -182,7 +184,8 @@ def _reports(spec: LaunchSpec, log_path: Path) -> Iterator[LaunchReport]:
         with contextlib.suppress(BrokenPipeError), process.stdin as told:
             told.write(TO_SUPERVISOR.encode(spec))
         process.wait()  # it leaves a daemon behind at once
-        for line in _lines(pipe, time.monotonic() + _UP_SECONDS_MAX):
+        starts_s = sum(part.start_seconds for part in spec.stack.layout.parts)
+        for line in _lines(pipe, _UP_SECONDS_MAX + FIRST_START_FACTOR * starts_s):
             report = TO_UP.decode(line)
             if isinstance(report, LaunchFailed):
                 raise HarnessError(report.error)
@@ -192,13 +195,13 @@ def _reports(spec: LaunchSpec, log_path: Path) -> Iterator[LaunchReport]:
     raise HarnessError(f"the stack's supervisor ended unexpectedly: see {log_path}")
 
 
-def _lines(pipe: IO[bytes], deadline: float) -> Iterator[bytes]:
-    pending = b""
+def _lines(pipe: IO[bytes], seconds_max: float) -> Iterator[bytes]:
+    pending, deadline = b"", time.monotonic() + seconds_max
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while True:
             if not selector.select(max(0.0, deadline - time.monotonic())):
-                raise HarnessError(f"the stack was not up after {_UP_SECONDS_MAX:g} s")
+                raise HarnessError(f"the stack was not up after {seconds_max:g} s")
             received = os.read(pipe.fileno(), 65_536)
             if not received:
                 return
@@ -238,6 +241,11 @@ def revive(stack: Stack, progress: Progress) -> None:
     HarnessError where it does not work.
     """
     client = StackClient(stack)
+
+    def starts_s(name: str) -> float:
+        part = stack.layout.part(name)
+        return START_SECONDS if part is None else part.start_seconds
+
     try:
         for process in client.status():
             if process.stopped:
@@ -246,9 +254,9 @@ def revive(stack: Stack, progress: Progress) -> None:
             if not process.alive:
                 progress(f"restarting {process.name}")
                 client.restart(process.name)
-                client.wait_ready(process.name, _REVIVE_SECONDS_MAX)
+                client.wait_ready(process.name, starts_s(process.name))
         for process in client.status():
-            client.wait_ready(process.name, _REVIVE_SECONDS_MAX)
+            client.wait_ready(process.name, starts_s(process.name))
     except HarnessError as error:
         raise HarnessError(
             f"the stack in {stack.state_dir} is up and does not work ({error}): "

@@ -7,7 +7,7 @@ from harness.core.errors import HarnessError
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
 from harness.stack.client import StackClient
-from harness.stack.layouts import layout_of, parts_of
+from harness.stack.layouts import parts_of
 from harness.stack.parts.part import HasPrimary
 from harness.stack.state import Stack
 
@@ -20,7 +20,7 @@ def resolved(planned: PlannedFault, stack: Stack, seed: str) -> PlannedFault:
     """
     if not any(need.what is Thing.PROCESS for need in planned.needs):
         return planned
-    layout = layout_of(stack)
+    layout = stack.layout
     parts = layout.candidates(planned.target)
     for part in parts_of(stack):
         if isinstance(part, HasPrimary) and part.role == planned.target:

@@ -16,6 +16,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.core.user_module import UserReference
+from harness.plan.layout import StackLayout
 from harness.plan.planted_defects import wrong_defects
 from harness.plan.target_parts import ProgramSpec
 from harness.stack import register
@@ -102,8 +103,8 @@ class Stack:
     name of the link that each stands for. ``questions`` are what may be asked through each link of
     a target that does not speak our contract, as `harness.plan.target_parts.Link.asks` says; None
     for one that does. ``programs`` are the processes of such a target that we run, and
-    ``own_parts`` those of which a class of the user's knows how they run. ``key`` is what the
-    register knows the state file by.
+    ``own_parts`` those of which a class of the user's knows how they run. ``layout`` is all that it
+    offers to faults. ``key`` is what the register knows the state file by.
     """
 
     kind: Literal["local", "attached"]
@@ -126,6 +127,7 @@ class Stack:
     data_dir: Path | None = None
     supervisor: ProcessRef | None = None
     processes: Mapping[str, ProcessRef] = field(default_factory=dict)
+    layout: StackLayout = field(default_factory=StackLayout)
     ready: bool = False
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False, compare=False)
     schema_version: int = SCHEMA

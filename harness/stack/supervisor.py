@@ -19,16 +19,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import get
 from harness.core.processes import CODE_FOLDER, ProcessRef, identify, is_alive
 from harness.core.standard_streams import lead_nowhere
+from harness.plan.layout import FIRST_START_FACTOR, START_SECONDS
 from harness.stack import launch as protocol
 from harness.stack import namespaces, register
 from harness.stack.control_socket import Control
 from harness.stack.folder import STATE_FILE, whereabouts
 from harness.stack.layouts import parts_of
-from harness.stack.parts.part import START_SECONDS_MAX
 from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import EDGE, HEALTH_PATH, StackSettings, forget, save_state
@@ -130,8 +130,9 @@ class Supervisor:
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
 
-    async def wait_first(self, name: str, seconds: float = START_SECONDS_MAX) -> None:
+    async def wait_first(self, name: str) -> None:
         """Waits until a process is ready for the first time; HarnessError where it ends instead."""
+        seconds = FIRST_START_FACTOR * self._part_of[name].start_seconds
         await self.wait_ready(name, seconds, fail_fast=True)
 
     async def _lay_wires(self) -> None:
@@ -158,7 +159,7 @@ class Supervisor:
         self._report(protocol.LaunchStep(text))
 
     async def _check_edge(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
+        deadline = time.monotonic() + FIRST_START_FACTOR * START_SECONDS
         questions = self.stack.questions
         path = HEALTH_PATH if questions is None else questions.get(EDGE)
         if path is None:
@@ -245,7 +246,11 @@ def _report(report: protocol.LaunchReport) -> None:
 
 async def supervise(spec: protocol.LaunchSpec) -> None:
     """Starts the stack, serves until told to stop, takes everything down."""
-    supervisor = Supervisor(spec, _report)
+    try:
+        supervisor = Supervisor(spec, _report)
+    except UsageError as error:  # a part of the user's own cannot be imported
+        _report(protocol.LaunchFailed(str(error)))
+        return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stopping.set)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from harness.core.errors import HarnessError
 from harness.core.own_python import module_command
-from harness.core.processes import ProcessRef, is_alive, own_environment
+from harness.core.processes import ProcessRef, is_alive
 from harness.history.journal import Journal, OpenFault
 from harness.history.journal_row import JournalRow
 from harness.stack.state import Stack
@@ -82,7 +82,7 @@ async def _call(stack: Stack) -> None:
     command += ["--state-dir", str(stack.state_dir)]
     with contextlib.suppress(OSError):
         # In a session of its own: it may have to take the stack down, and us with it.
-        process = await spawn(command, stack.log_dir / "guardian.log", own_environment())
+        process = await spawn(command, stack.log_dir / "guardian.log", dict(os.environ))
         try:
             await asyncio.wait_for(process.wait(), HEAL_SECONDS_MAX)
         except TimeoutError:

@@ -100,7 +100,7 @@ class Fault:
     recovers_with: list[str] = field(default_factory=list)
     """All faults of its group, itself too: their recovery is one, from the last heal of them."""
     ended_by: str | None = None
-    """``plan``, ``order``, ``work``, ``target`` or ``no one``; None where it is not known."""
+    """``plan``, ``order``, ``work``, ``target`` or ``nobody``; None where it is not known."""
     recovered_s: Seconds | None = None
     """End of the last impairment of its group, seconds after the group's last heal (may be <= 0);
     None when nothing was impaired, or no recovery was seen."""

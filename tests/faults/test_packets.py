@@ -12,7 +12,7 @@ from harness.plan.fault import FaultSpec
 from harness.plan.plan import PlannedFault
 from harness.stack import Stack, StackLink, StackSettings
 from harness.stack.namespaces import Wire
-from tests.builders import offered_by, planned_fault
+from tests.builders import laid_out, offered_by, planned_fault
 
 WIRE = Wire(device="lc0123", block="198.18.7.32", port=5432)
 EDGE = StackLink("edge", "127.0.0.1:1", "127.0.0.1:2")
@@ -23,7 +23,7 @@ def a_stack(kind: str = "local", *, namespaces: bool = False) -> Stack:
     """A stack that does not run."""
     folder = Path("/nowhere")
     local = kind == "local"
-    return Stack(
+    stack = Stack(
         kind="local" if local else "attached",
         stack_id="0123",
         state_dir=folder,
@@ -37,6 +37,7 @@ def a_stack(kind: str = "local", *, namespaces: bool = False) -> Stack:
         admin_token="token",
         settings=StackSettings(namespaces=namespaces) if local else None,
     )
+    return laid_out(stack)
 
 
 def planned(spec: FaultSpec) -> PlannedFault:

@@ -22,7 +22,7 @@ from harness.history.journal import Journal
 from harness.plan.plan import PlannedFault
 from harness.stack.namespaces import Wire
 from harness.stack.state import StackLink, StackSettings
-from tests.builders import planned_fault
+from tests.builders import LOCAL, planned_fault
 
 PLANNED = planned_fault("1-partition", Partition("edge"), 0.0, 0.2)
 
@@ -102,7 +102,7 @@ class Place:
         name: StackLink(name, "127.0.0.1:9", "127.0.0.1:9") for name in ("edge", "database")
     }
     wires: ClassVar[dict[str, Wire]] = {}
-    settings = StackSettings()
+    settings, layout = StackSettings(), LOCAL
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = self.log_dir = state_dir

@@ -15,6 +15,7 @@ from harness.faults.proxy_control import ProxyControl
 from harness.stack.parts.toxiproxy import toxiproxy_command
 from harness.stack.programs import provide_toxiproxy
 from harness.stack.state import EDGE, Stack, StackLink
+from tests.builders import laid_out
 
 _START_SECONDS_MAX = 15.0
 
@@ -76,6 +77,7 @@ def toxiproxy(folder: Path) -> Iterator[Rig]:
         edge_url=f"http://{LOOPBACK}:{link_port}",
         admin_token="",
     )
+    stack = laid_out(stack)
     configuration = folder / "toxiproxy.json"
     program = provide_toxiproxy(print).path
     command = toxiproxy_command(program, api_port, configuration, [link])

@@ -15,11 +15,11 @@ from harness.plan.planted_defects import DEFECTS, DELAY_SECONDS_MAX, LATE, wrong
 from harness.run.safety import feasible
 from harness.run.safety.feasible import require_feasible, require_set_up
 from harness.stack import Stack, StackSettings
-from harness.stack.parts.lending_service import TABLES
+from harness.stack.parts.lending_service import LendingService
 from harness.stack.state import StackLink
 from target_service import defects
 from target_service.defects import DEFECTS as PLANTED
-from tests.builders import plan_of
+from tests.builders import laid_out, plan_of
 
 PORTS = {"edge": 2, "database": 4000, "mirror": 3}
 MIGRATIONS = Path(__file__).parent.parent.parent / "target_service" / "migrations" / "versions"
@@ -29,7 +29,7 @@ def test_the_tables_are_those_of_the_service() -> None:
     """As its migrations make them."""
     text = "".join(path.read_text() for path in MIGRATIONS.glob("*.py"))
 
-    assert sorted(TABLES) == sorted(re.findall(r"CREATE TABLE (\w+)", text))
+    assert sorted(LendingService.tables) == sorted(re.findall(r"CREATE TABLE (\w+)", text))
 
 
 def test_the_defects_are_those_of_the_service() -> None:
@@ -67,7 +67,7 @@ def up(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             settings=StackSettings(),
             database_url="postgresql://postgres@127.0.0.1:4000/lending",
         )
-        stack = replace(stack, **changes)
+        stack = laid_out(replace(stack, **changes))
         monkeypatch.setattr(feasible, "read_state", lambda _: stack)
         monkeypatch.setattr(feasible, "is_alive", lambda _: True)
 
@@ -95,8 +95,8 @@ def refusal(*faults: FaultSpec) -> str:
         (CommitLost("nope"), "needs link nope, which this target lacks; it has link database, "),
         (PacketDrop("database"), "start the stack with --namespaces (`lendchaos down` first"),
         (
-            BlockingMigration("Loan"),
-            "needs table Loan, which this target lacks; there are account,",
+            BlockingMigration("lone"),
+            "needs table lone, which this target lacks; there are account,",
         ),
     ],
     ids=str,

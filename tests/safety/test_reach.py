@@ -14,10 +14,9 @@ from harness.run.preview import preview
 from harness.run.safety.feasible import addresses_of, require_reach
 from harness.run.safety.radius import radius_of
 from harness.stack import Stack, StackLink, StackSettings
-from harness.stack.layouts import layout_of
 from harness.stack.namespaces import Wire
 from harness.stack.state import save_state
-from tests.builders import LOCAL, lacking
+from tests.builders import LOCAL, lacking, laid_out
 
 LINKS = {
     "edge": StackLink("edge", "127.0.0.1:2001", "127.0.0.1:2002"),
@@ -28,7 +27,7 @@ LINKS = {
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
     """A local stack that is up, as its state file tells it; nothing of it exists."""
-    return Stack(
+    made = Stack(
         kind="local",
         stack_id="ours",
         state_dir=tmp_path,
@@ -43,6 +42,7 @@ def stack(tmp_path: Path) -> Stack:
         settings=StackSettings(),
         service_logs={},
     )
+    return laid_out(made)
 
 
 def plan_of(*faults: Any, **settings: Any) -> Plan:
@@ -120,7 +120,7 @@ def test_what_is_ours_is_never_elsewhere(changes: dict[str, Any], stack: Stack) 
 def test_a_fault_touches_what_it_names(stack: Stack) -> None:
     """With its addresses; and what is left says so."""
     plan = plan_of(Partition("database"), Kill("replicas"), BlockingMigration("loan"))
-    radius = radius_of(plan, layout_of(stack))
+    radius = radius_of(plan, stack.layout)
 
     assert radius.touched == {
         "1-partition": ("link database (127.0.0.1:2003 → 127.0.0.1:2004)",),
@@ -137,7 +137,7 @@ def test_a_fault_touches_what_it_names(stack: Stack) -> None:
 
 def test_what_a_target_lacks_is_told(stack: Stack) -> None:
     """Before it is tried."""
-    bare = replace(stack, kind="attached", settings=None, database_url=None)
+    bare = laid_out(replace(stack, kind="attached", settings=None, database_url=None))
     plan = plan_of(Kill("replicas"), BlockingMigration(), Partition("edge"))
 
     for where in ((bare, None), (None, "http://127.0.0.1:1")):
@@ -157,7 +157,7 @@ def test_a_stack_in_namespaces_is_still_this_machine(stack: Stack) -> None:
         wires={"database": wire},
         database_url=database.format(wire.aside_host),
     )
-    radius = radius_of(plan_of(PacketDrop("database")), layout_of(walled))
+    radius = radius_of(plan_of(PacketDrop("database")), laid_out(walled).layout)
     require_reach(walled, ())
 
     assert radius.touched["1-packet_drop"] == (f"packets on the link database ({wire.address})",)

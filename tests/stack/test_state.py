@@ -32,7 +32,7 @@ from harness.stack.state import (
 )
 from harness.stack.supervisor_messages import ANSWERS, ProcessList, StackRequest
 from harness.stack.usable import own_link
-from tests.builders import offered_by, replicas_of
+from tests.builders import laid_out, offered_by, replicas_of
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def _own_register(
 
 def a_stack(state_dir: Path) -> Stack:
     """A local stack whose supervisor is this very process."""
-    return Stack(
+    made = Stack(
         kind="local",
         stack_id="0123",
         state_dir=state_dir,
@@ -62,6 +62,7 @@ def a_stack(state_dir: Path) -> Stack:
         data_dir=state_dir / "postgres",
         supervisor=identify(os.getpid()),
     )
+    return laid_out(made)
 
 
 def test_only_what_reaches_a_link_is_taken_for_it(tmp_path: Path) -> None:
@@ -350,7 +351,7 @@ def test_a_layout_says_what_can_be_disturbed(tmp_path: Path) -> None:
     processes = {f"process {name}" for name in (*replicas, "postgres", "bureau")}
     assert offered_by(local) == {"link edge"} | processes
     assert replicas_of(local) == replicas
-    attached = replace(local, kind="attached", settings=None, database_url=None)
+    attached = laid_out(replace(local, kind="attached", settings=None, database_url=None))
     assert offered_by(attached) == {"link edge"}
     assert replicas_of(attached) == ()
 

@@ -85,12 +85,11 @@ def width() -> int:
 def verdict_text(verdict: Any, report: str) -> str:
     """A `Verdict` for standard output, with its page's path, as wide and coloured as that takes."""
     # Not while Locust waits for us.
-    from harness.history.stored_files import plan_in  # noqa: PLC0415
+    from harness.history.stored_files import currency_in  # noqa: PLC0415
     from harness.report import terminal_text  # noqa: PLC0415
 
-    colours, currency = console.is_terminal and console.color_system is not None, None
-    with suppress(OSError, ValueError):  # the page lies beside the plan
-        currency = plan_in(Path(report).with_name("plan.json")).lender.currency if report else None
+    colours = console.is_terminal and console.color_system is not None
+    currency = currency_in(Path(report).parent) if report else None  # the page is beside the plan
     return terminal_text.render(verdict, report, width(), color=colours, currency=currency)
 
 

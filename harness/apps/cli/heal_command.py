@@ -6,6 +6,7 @@ What others changed at Toxiproxy may be what they are working on: it is put righ
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,13 +18,14 @@ from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.core.exit_codes import ExitCode
 from harness.core.numbers import Count
 from harness.core.processes import ProcessRef, is_alive
+from harness.core.user_module import reference_of
 from harness.faults.foreign_sessions import remove_strangers, strangers
 
 # What heals is loaded before anything is looked at: healing never waits for an import.
 from harness.faults.heal.healing import HealResult, heal_open
 from harness.faults.heal.proxy_restart import restart_proxy
 from harness.faults.probes import link_canaries
-from harness.faults.registry import load_all
+from harness.faults.registry import WHAT, load_all
 from harness.history.journal import HEAL_COMMAND, Journal
 from harness.history.journal_row import JournalRow
 from harness.stack.folder import default_state_dir
@@ -126,6 +128,13 @@ def heal(
     everything: Annotated[
         bool, typer.Option("--all", help="Also what others changed at the stack's Toxiproxy.")
     ] = False,
+    fault_module: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A module or file that registers faults of your own, where it was moved.",
+        ),
+    ] = None,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
@@ -135,7 +144,7 @@ def heal(
     that is under way ends: everything healed, drained and judged as interrupted.
     """
     with exit_codes():
-        load_all()
+        load_all(reference_of(text, WHAT, [Path.cwd()]) for text in fault_module or ())
         stacks, foreign = stacks_in(state_dir or default_state_dir(), load_state)
         if not stacks and not foreign and not json:
             show("no stack is up: there is nothing to heal")

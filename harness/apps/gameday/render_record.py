@@ -68,7 +68,7 @@ def render(record: Record) -> str:
         manual_faults=partial(_manual_faults, record),
         tables=_tables(record),
         sections=sections,
-        tiles=lambda verdict: tiles(None, verdict),
+        tiles=lambda run: tiles(None, run.verdict, run.plan and run.plan.lender.currency),
         charts=lambda run: _charts(run, next(numbers)),
     )  # fmt: skip
     return page.rstrip() + "\n"

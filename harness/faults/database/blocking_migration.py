@@ -6,6 +6,7 @@ classic lock queue. Both connections go around the proxies, as an operator's wou
 """
 
 import contextlib
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -38,6 +39,7 @@ READ_MS_MAX = 2000
 HELD_SECONDS_MIN = 0.3
 """How long a transaction of someone else has held the table to be named as what held it up."""
 CANARY_TIMEOUT_MS = 300
+PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 CLEAN_UP_TRIES = 50
 """Times 0.1 s of waiting for the lock plus a pause: about ten seconds under full load."""
 
@@ -69,6 +71,12 @@ class BlockingMigration(FaultSpec):
         ),
     )
     stops_service = True
+
+    def objections(self) -> list[str]:
+        """A name that has to be quoted, or that is in another schema than the first."""
+        if not PLAIN_NAME.fullmatch(self.table):
+            return [f"table {self.table!r} must be a plain name: lower-case letters, digits and _"]
+        return []
 
     @property
     def target(self) -> str:

@@ -205,9 +205,14 @@ def heal_all(
     def undo(fault: OpenFault) -> None:
         intent = fault.intent
         journal = Journal(stack.state_dir, stack.stack_id, intent.run, by, intent.run_dir)
-        with contextlib.suppress(UsageError):  # the heal says that its kind is not known
+        unknown = ""
+        try:
             load_announced(intent.module)
-        results.append(undo_fault(fault.planned, stack, journal, clean_up=clean_up))
+        except UsageError as error:  # it may be known all the same, as one that was imported before
+            unknown = str(error)
+        result = undo_fault(fault.planned, stack, journal, clean_up=clean_up)
+        failed = bool(unknown) and result.healed_ns is None
+        results.append(replace(result, error=unknown) if failed else result)
 
     threads = [threading.Thread(target=undo, args=(fault,), name=fault.name) for fault in faults]
     for thread in threads:

@@ -7,6 +7,7 @@ from harness.faults.proxy_control import STREAMS
 from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.plan.fault import Direction, FaultPage, Phrase, PlannedFault
+from harness.plan.layout import CARRIES_DATA, Need, Thing
 from harness.stack.state import Stack
 
 KILOBYTES_PER_SECOND_MAX = 1_000_000
@@ -32,6 +33,11 @@ class Throttle(LinkFault):
         heal="the toxics are removed",
         example="`lendchaos run --inject 'Throttle(\"edge\", kilobytes_per_second=1)'`",
     )
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """A link through which data can be sent and come back."""
+        return (Need(Thing.LINK, self.link, CARRIES_DATA),)
 
     def objections(self) -> list[str]:
         """A rate out of bounds."""

@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from harness.core import http_calls
 from harness.core.errors import HarnessError
 from harness.faults.base import Injector
-from harness.faults.probes import POSTGRES_SSL_REQUEST, http_question
+from harness.faults.probes import first_question
 from harness.history.events import Proof
 from harness.plan.fault import FaultSpec, PlannedFault
-from harness.plan.layout import Need, Role, StackLayout, Thing
+from harness.plan.layout import INSTANCES, START_SECONDS, Need, Role, StackLayout, Thing
+from harness.stack.addresses import split_address
 from harness.stack.client import StackClient
-from harness.stack.layouts import layout_of
-from harness.stack.state import HEALTH_PATH, Stack, StackLink
+from harness.stack.state import Stack
 from harness.stack.supervisor_messages import ProcessStatus
 
-READY_SECONDS_MAX = 15.0
 PROBES = 12
 """Fresh connections: the kernel spreads them over the replicas that listen, at random."""
 LOOK_PROBES = 2
@@ -60,8 +59,8 @@ class ProcessFault(FaultSpec):
 class InstanceProbe:
     """Asks a port that several processes share who answers."""
 
-    def __init__(self, address: str, names: tuple[str, ...]) -> None:
-        self._url = f"http://{address}{HEALTH_PATH}"
+    def __init__(self, url: str, names: tuple[str, ...]) -> None:
+        self._url = url
         self._names = names
 
     def silent(self, probes: int = PROBES) -> tuple[bool, str]:
@@ -83,16 +82,21 @@ class InstanceProbe:
 
 @dataclass(frozen=True, slots=True)
 class PortProbe:
-    """Asks a process that has a port of its own one question in its own language."""
+    """Asks a process that has a port of its own one question in its own language.
+
+    Without a ``question`` a connection is all that is tried.
+    """
 
     name: str
     address: tuple[str, int]
-    question: bytes
+    question: bytes | None
 
     def silent(self, _probes: int = 1) -> tuple[bool, str]:
         """Whether it does not answer, and how that was seen; one connection tells."""
         try:
             with socket.create_connection(self.address, PROBE_TIMEOUT_SECONDS) as connection:
+                if self.question is None:
+                    return False, f"{self.name} takes connections"
                 connection.settimeout(PROBE_TIMEOUT_SECONDS)
                 connection.sendall(self.question)
                 answered = bool(connection.recv(1))
@@ -107,15 +111,12 @@ class PortProbe:
 def probe_for(layout: StackLayout, names: tuple[str, ...]) -> InstanceProbe | PortProbe:
     """How to ask processes, of one name each, whether they do their work."""
     part = layout.part(names[0])
-    address, protocol = (part.address, part.protocol) if part else ("", "")
-    if protocol == "instances":
-        return InstanceProbe(address, names)
-    host, _, port = address.rpartition(":")
-    is_server = protocol == "postgres"
-    asked = (
-        POSTGRES_SSL_REQUEST if is_server else http_question(StackLink(names[0], address, address))
-    )
-    return PortProbe(names[0], (host or "127.0.0.1", int(port or 0)), asked)
+    if part is None or not part.address:
+        raise HarnessError(f"{names[0]} has no address at which it could be asked")
+    if part.protocol == INSTANCES:
+        return InstanceProbe(f"http://{part.address}{part.asks}", names)
+    question = first_question(part, part.address)
+    return PortProbe(names[0], split_address(part.address), question)
 
 
 class ProcessInjector(Injector):
@@ -125,21 +126,26 @@ class ProcessInjector(Injector):
     """What was done to them, in words."""
 
     def __init__(self, planned: PlannedFault, _spec: ProcessFault, stack: Stack) -> None:
-        layout = layout_of(stack)
+        layout = stack.layout
         self._target = planned.target
-        self._names = planned.parts or layout.candidates(planned.target) or (planned.target,)
+        self._names = planned.parts or layout.meant(planned.target)
         self._lasts_s = planned.lasts_s
         self._client = StackClient(stack)
         self._probe = probe_for(layout, self._names)
+        parts = filter(None, map(layout.part, self._names))
+        self._start_seconds = max((part.start_seconds for part in parts), default=START_SECONDS)
         self._pids: dict[str, int] = {}
         self._due_ns = 0
 
     def ready(self) -> Proof:
-        """Every process to be disturbed is alive and at work."""
+        """Every process to be disturbed is alive and at work, and the question is answered."""
         states = self._states()
         unwell = [n for n in self._names if n not in states or not _at_work(states[n])]
-        text = f"{', '.join(unwell)} not at work" if unwell else f"{', '.join(self._names)} at work"
-        return Proof("canary", not unwell, f"before: {text}")
+        if unwell:
+            return Proof("canary", holds=False, text=f"before: {', '.join(unwell)} not at work")
+        silent, how = self._probe.silent()
+        text = how if silent else f"{', '.join(self._names)} at work"
+        return Proof("canary", not silent, f"before: {text}")
 
     def _states(self) -> dict[str, ProcessStatus]:
         """What the supervisor sees of the processes that are meant."""
@@ -175,7 +181,7 @@ class ProcessInjector(Injector):
         """The processes are at work and answer again, each replica by its own name."""
         started = time.monotonic()
         try:
-            self._client.wait_ready(self._names, READY_SECONDS_MAX)
+            self._client.wait_ready(self._names, self._start_seconds)
             unwell = [name for name, state in self._states().items() if not _at_work(state)]
         except HarnessError as error:
             return Proof("healed", holds=False, text=f"after: {error}")

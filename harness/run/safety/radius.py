@@ -34,7 +34,7 @@ def _met(planned: PlannedFault, layout: StackLayout) -> set[Need]:
     found: set[Need] = set()
     for need in planned.needs:
         if need.what is Thing.PROCESS:
-            parts = layout.candidates(need.name) or (need.name,)
+            parts = layout.meant(need.name)
             found |= {Need(Thing.PROCESS, part) for part in parts}
         elif need.what is Thing.TABLE:
             found.add(Need(Thing.DATABASE))

@@ -14,10 +14,9 @@ from typing import Any, ClassVar, Protocol
 from harness.core.errors import HarnessError
 from harness.core.http_calls import get
 from harness.core.processes import CODE_FOLDER, listeners
+from harness.plan.layout import START_SECONDS
 from harness.stack.state import HEALTH_PATH, Stack, StackSettings
 from harness.stack.supervised_process import Child
-
-START_SECONDS_MAX = 30.0
 
 
 class Yard(Protocol):
@@ -52,7 +51,7 @@ class Yard(Protocol):
     ) -> None:
         """Start a process and keep it running; ``signals`` are those of `ChildSpec`."""
 
-    async def wait_first(self, name: str, seconds: float = START_SECONDS_MAX) -> None:
+    async def wait_first(self, name: str) -> None:
         """Wait until a process is ready for the first time; HarnessError where it does not come."""
 
     async def run_once(
@@ -67,6 +66,7 @@ class StackPart(ABC):
     ``group`` names it: its processes answer in one another's place. It is the role of all of them
     where there are several, and ``one_of_them`` that of any one. ``link`` is the link that leads to
     it, empty for none. ``listens`` is its ``host:port`` where that is known before it is started.
+    No fault can be on a part that has neither, as nothing would show it.
 
     ``asks`` is what may be asked of it there to see that it works: a path for HTTP ("/health"), any
     other text as it is sent, "" where it speaks first; None for nothing: then its port alone tells
@@ -74,7 +74,7 @@ class StackPart(ABC):
     ``protocol`` overrides what follows from that (`LayoutPart`).
 
     No borrow passes without it if it is ``needed``, nor without its ``needed_tables`` of the
-    ``tables`` that it keeps in the stack's database. An ``early`` part is started beside the others.
+    ``tables`` that it keeps in the stack's database. An ``early`` part is started beside others.
     """
 
     group: str
@@ -87,6 +87,8 @@ class StackPart(ABC):
     needed_tables: ClassVar[frozenset[str]] = frozenset()
     needed: ClassVar[bool] = False
     early: ClassVar[bool] = False
+    start_seconds: ClassVar[float] = START_SECONDS
+    """What it may take from a restart to its first answer; twice that at its first start."""
     needs_links: ClassVar[bool] = False
     """Whether it is started once every link is there."""
     ours: ClassVar[bool] = False
@@ -139,6 +141,8 @@ class HasPrimary(ABC):
     """One of its processes takes the writes, and which one may change."""
 
     role: ClassVar[str] = "primary"
+    service_role: ClassVar[str] = ""
+    """The role as which the service is in the database; empty where it is not known."""
 
     @abstractmethod
     def primary(self, stack: Stack) -> str:

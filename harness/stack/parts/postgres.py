@@ -18,6 +18,7 @@ from harness.core.files import open_append, put_in_place
 from harness.core.locks import locked
 from harness.core.ports import LOOPBACK
 from harness.core.processes import RunAs, bound_to_parent, clean_environment
+from harness.plan.layout import POSTGRESQL
 from harness.stack.cluster_folders import copied, fingerprint, forget, remove_database
 from harness.stack.namespaces import entering
 from harness.stack.parts.part import (
@@ -246,6 +247,7 @@ class PostgresServer(StackPart, Killable, Restartable, Pausable, HasPrimary):
     link: ClassVar[str] = DATABASE
     protocol: ClassVar[str] = POSTGRESQL
     needed: ClassVar[bool] = True
+    service_role: ClassVar[str] = SERVICE_USER
 
     def address(self, stack: Stack) -> str:
         """The harness's own way in."""

@@ -15,10 +15,11 @@ from urllib.parse import urlsplit
 from harness.core.http_calls import get
 from harness.core.ports import LOOPBACK
 from harness.core.processes import bound_to_parent, clean_environment
-from harness.plan.target_parts import TOXIPROXY
 from harness.stack.parts.part import StackPart, Yard
 from harness.stack.state import Stack, StackLink
 from harness.stack.supervised_process import Child
+
+TOXIPROXY = "toxiproxy"
 
 
 class Toxiproxy(StackPart):
