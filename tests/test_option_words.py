@@ -9,7 +9,7 @@ import pytest
 from harness.core.errors import UsageError
 from harness.plan.run_options import SHOWN_OPTIONS
 from harness.run.given_options import given
-from harness.run.option_words import option_words
+from harness.run.option_words import given_by, option_words, without
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from harness.run.option_words import option_words
         ({"seed": None}, []),
         ({"seed": -3, "processes": -1}, ["--seed=-3", "--processes=-1"]),
         ({"log_in_share": 0}, ["--log-in-share=0"]),
+        ({"log_in_share": 0.00001, "fault": 1e-3}, "--log-in-share=0.00001 --fault=0.001"),
         ({"stop_failed_surge": False, "stop_failed_budget": 9}, None),
         ({"population": "good"}, ["--population=good"]),
         ({"csv": Path("a b")}, ["--csv=a b"]),
@@ -68,6 +69,28 @@ def test_what_makes_no_sense_says_what_would(options: dict[str, Any], said: str)
 
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "values", "left"),
+    [
+        ((), {"explore": False}, "--rate=30 -u 40 --inject=A --inject B --seed=1"),
+        ((), {"inject": []}, "--rate=30 -u 40 --explore --seed=1"),
+        ((), {"rate": 50}, "--explore --inject=A --inject B --seed=1"),
+        (("-u30",), {}, "--explore --inject=A --inject B --seed=1"),
+        (("--users", "30"), {}, "--explore --inject=A --inject B --seed=1"),
+        (("--seed=-3",), {"rate": None}, "--rate=30 -u 40 --explore --inject=A --inject B"),
+        (("--unknown=1",), {"only_faults": "x"}, None),
+    ],
+    ids=str,
+)
+def test_what_is_given_anew_takes_the_place_of_the_same_option(
+    words: tuple[str, ...], values: dict[str, Any], left: str | None
+) -> None:
+    """Also where it says that there is none, or says the same in another word."""
+    before = ["--rate=30", "-u", "40", "--explore", "--inject=A", "--inject", "B", "--seed=1"]
+
+    assert without(before, given_by(words, values)) == (before if left is None else left.split())
 
 
 def test_every_option_that_is_shown_has_its_name() -> None:

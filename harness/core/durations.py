@@ -11,6 +11,8 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from harness.core.numbers import decimal_text
+
 DAY_SECONDS = 24 * 3600.0
 VALID = "a duration like 250ms, 10s or 2m; a number alone is seconds"
 VALID_WITH_UNIT = "a duration with its unit, like 250ms, 10s or 2m"
@@ -27,6 +29,11 @@ def seconds(value: Any) -> float:
     ValueError for anything else; its message says what is valid.
     """
     return float(_seconds(value, unit=False))
+
+
+def text_of(length_s: float) -> str:
+    """A length in seconds as `seconds` reads it again, to the nanosecond: ``0.25s``."""
+    return f"{decimal_text(length_s, 9)}s"
 
 
 def milliseconds(value: Any) -> float:

@@ -12,6 +12,7 @@ neither NaN nor anything infinite is between bounds.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le  # pydantic knows these, and most commands go without it
@@ -31,6 +32,12 @@ def whole(text: str) -> int:
 def decimal(text: str) -> float:
     """A number, with or without a fraction; ValueError where it is none."""
     return float(_match(r"[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})", text))
+
+
+def decimal_text(number: float, places: int = 15) -> str:
+    """A number as `decimal` reads it: never with an exponent, and without noise behind places."""
+    text = f"{round(Decimal(str(number)), places):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _match(pattern: str, text: str) -> str:

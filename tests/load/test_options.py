@@ -14,10 +14,12 @@ from harness.apps.locust.planning import (
     rate_from,
     run_time,
     settings_from,
+    state,
 )
 from harness.core.errors import UsageError
 from harness.faults import Kill, Partition
-from harness.plan.plan import Scenario, Settings
+from harness.plan.plan import Load, Scenario, Settings
+from harness.plan.scenario import settings_of
 from harness.plan.schedule import Choice
 from harness.run.given_options import OptionElsewhere
 
@@ -47,6 +49,22 @@ def test_defaults_are_those_of_the_plan() -> None:
     found = settings_from(options(seed="1"), 50, None, BROKEN)
 
     assert found == Settings(seed=1)
+
+
+@pytest.mark.parametrize(
+    "load",
+    [Load(log_in_share=0.00001), Load(baseline=0.1 + 0.2 + 8, warm_up=1e-6), Load(recovery=8e4)],
+    ids=str,
+)
+def test_what_a_scenario_states_is_read_again_as_it_is(load: Load) -> None:
+    """Through the words of options and the fields of the form, which know no exponent."""
+    scenario = Scenario(load=load, faults=[Partition("database", at=0.1 + 0.2, lasts=12.3456789)])
+    filled = argparse.Namespace(**options(seed="1"))
+    state(filled, scenario)
+
+    found, stated = settings_from(vars(filled), 50, None, scenario), settings_of(scenario)
+    for name in ("log_in_share", "warm_up_s", "baseline_s", "fault_s", "recovery_s"):
+        assert getattr(found, name) == pytest.approx(getattr(stated, name), abs=1e-9)
 
 
 def test_the_start_form_has_what_changes_a_run_from_one_to_the_next() -> None:

@@ -8,6 +8,7 @@ from harness.core.documents import text_of, write_beside
 from harness.core.exit_codes import ExitCode
 from harness.run.given_options import first_seed, given
 from harness.run.locust_process import RunOne
+from harness.run.option_words import without
 from harness.run.result import RunResult
 from harness.run.scenario_path import name_of
 from harness.run.shrink import NONE, ShrinkTrial, failure_codes, render, shrink
@@ -57,16 +58,3 @@ def _trial(faults: tuple[str, ...] | None, end: RunResult) -> ShrinkTrial:
     planned = tuple(fault.name for fault in verdict.faults)
     codes = failure_codes(verdict) if end.exit_code == ExitCode.FAIL else ()
     return ShrinkTrial(planned, end.exit_code, end.path.name, codes, verdict.sentence)
-
-
-def without(options: list[str], names: tuple[str, ...]) -> list[str]:
-    """The options but for these, which each have a value."""
-    kept, skip = [], False
-    for word in options:
-        if skip:
-            skip = False
-        elif word in names:
-            skip = True
-        elif not word.startswith(tuple(f"{name}=" for name in names)):
-            kept.append(word)
-    return kept

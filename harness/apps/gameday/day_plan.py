@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, create_model
 
 from harness.core.errors import UsageError
 from harness.core.files import text_of
+from harness.core.numbers import decimal_text
 from harness.core.yaml_models import (
     VERSION_HINT,
     Document,
@@ -116,6 +117,8 @@ def _word(name: str, value: Any) -> str:
     name = name.removeprefix("--").replace("_", "-")
     if name.startswith("stop-") and isinstance(value, bool):
         value = "on" if value else "off"  # words in YAML 1.2, truth values as it is read here
+    if isinstance(value, float):
+        value = decimal_text(value)
     if isinstance(value, dict | list) or value is None or value is False:
         raise wrong(f"{name} needs one value, or true for an option without one")
     return f"--{name}" if value is True else f"--{name}={value}"

@@ -37,6 +37,7 @@ from harness.run.locust_process import (
     run_series,
     shared_stack,
 )
+from harness.run.option_words import without
 from harness.run.preview import read_preview
 from harness.run.result import RunResult
 from harness.run.scenario_path import file_of, name_of
@@ -121,9 +122,9 @@ class Bench:
     _suites: dict[Path, GateSuite] = field(default_factory=dict)
     _ended_by: str = ""
 
-    def _all(self, more: Collection[str] = ()) -> list[str]:
+    def _all(self, more: Collection[str] = (), instead_of: Collection[str] = ()) -> list[str]:
         places = ["--state-dir", str(self.state_dir), "--runs-dir", str(self.runs_dir)]
-        return [*self.options, *more, *places]
+        return [*without(self.options, instead_of), *more, *places]
 
     def stack(self) -> Stack:
         """The local stack of this session: the one that is up, else started now and ended by
@@ -148,15 +149,17 @@ class Bench:
         self._open.close()
         self._shared = False
 
-    def run(self, path: Path, more: Collection[str] = ()) -> RunResult:
-        """One run, whatever came of it; ``more`` options win over those of the session.
+    def run(
+        self, path: Path, more: Collection[str] = (), instead_of: Collection[str] = ()
+    ) -> RunResult:
+        """One run, whatever came of it, with ``more`` options ``instead_of`` these of the session.
 
         Raises:
             KeyboardInterrupt: it was interrupted, and so is everything.
             UsageError, HarnessError: it could not be started.
         """
         require_runnable(more)
-        return self._run(path, self._all(more))
+        return self._run(path, self._all(more, instead_of))
 
     def _run(self, path: Path, options: list[str]) -> RunResult:
         """How it ended; where it came to no verdict, with its last words as the error."""

@@ -21,6 +21,7 @@ from harness.apps.locust.locustfile import Locustfile
 from harness.apps.locust.target_choice import ChosenTarget
 from harness.core import durations
 from harness.core.errors import HarnessError, UsageError
+from harness.core.numbers import decimal_text
 from harness.core.started_in import STARTED_IN
 from harness.core.user_module import reference_of
 from harness.faults.registry import WHAT, load_own
@@ -99,7 +100,14 @@ def state(options: Any, scenario: Scenario) -> None:
         fills = Use.STATED in each.uses and each.setting in stated and each.field != "rate"
         if fills and getattr(options, each.field, None) is None:
             value = stated[each.setting]
-            setattr(options, each.field, f"{value:g}s" if each.type.unit else f"{value}")
+            setattr(options, each.field, _as_given(each, value))
+
+
+def _as_given(option: RunOption, value: Any) -> str:
+    """A value that a scenario states, as the option would have been given."""
+    if option.type.unit:
+        return durations.text_of(value)
+    return decimal_text(value) if isinstance(value, float) else str(value)
 
 
 def rate_from(options: Any, stated: int) -> int:

@@ -12,7 +12,7 @@ from harness.core.exit_codes import ExitCode
 from harness.core.files import real
 from harness.plan.plan import Scenario
 from harness.run.locust_process import find_scenario
-from harness.run.option_words import OptionValue, option_words
+from harness.run.option_words import OptionValue, given_by, option_words
 from harness.run.result import RunResult
 from harness.run.scenario_file import write_scenario
 
@@ -33,8 +33,9 @@ class ChaosRun:
 
         ``scenario`` is a name under ``scenarios/``, the path of a scenario file, or a `Scenario`.
         ``options`` are those of `lendchaos run`, with ``_`` for ``-``: ``rate=50, baseline="8s"``.
-        ``words`` are the same as on a command line: ``"--rate=50"``. Both win over --chaos-options,
-        and over what the scenario says.
+        ``words`` are the same as on a command line: ``"--rate=50"``. Both win over what the
+        scenario says, and take the place of the same options in --chaos-options: ``inject=[]`` is
+        no fault more, ``explore=False`` does not explore. None leaves an option as it is.
 
         Raises:
             UsageError: it cannot be run so; the message is the reason.
@@ -43,7 +44,7 @@ class ChaosRun:
         __tracebackhide__ = True
         more = [*words, *option_words(options)]
         path = find_scenario(os.fspath(self._file_of(scenario)))
-        end = self._bench.run(path, more)
+        end = self._bench.run(path, more, instead_of=given_by(words, options))
         if end.path is None or end.verdict is None:
             said = str(end.last.get("error") or "it said nothing")
             if end.exit_code == ExitCode.USAGE:
