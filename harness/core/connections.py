@@ -11,10 +11,15 @@ made here. Those of HTTP are made by `harness.core.http_calls` and those of the 
 import os
 from typing import TYPE_CHECKING, Any
 
-from harness.core.errors import HarnessError
+from harness.core.addresses import join_address, split_address
+from harness.core.errors import HarnessError, UsageError
 
 if TYPE_CHECKING:
     import psycopg
+
+
+DATABASE_FORM = "an address like postgresql://user@127.0.0.1:5432/name"
+POSTGRESQL_PORT = 5432
 
 
 def forget_libpq_variables() -> None:
@@ -40,6 +45,41 @@ def connect(url: str, **parameters: Any) -> "psycopg.Connection[tuple[Any, ...]]
 
     forget_libpq_variables()  # for a process that is not ours from its start, like a test's
     return psycopg.connect(url, **parameters)
+
+
+def database_addresses(url: str) -> tuple[str, ...]:
+    """Every ``host:port`` that a connection to this address may go to, as libpq reads it: it may
+    name several, and a ``host=`` behind the path is where it goes, whatever is before the path.
+
+    UsageError where it is no address, or leaves the host open. Its text says what it must be, and
+    repeats nothing of it: a password may be in it.
+    """
+    import psycopg  # noqa: PLC0415  # as in `connect`
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        found = conninfo_to_dict(url)
+    except (psycopg.Error, ValueError):
+        raise UsageError(f"must be {DATABASE_FORM}") from None
+    if "service" in found:
+        raise UsageError(f"must name its host, not a service of a file: {DATABASE_FORM}")
+    hosts = str(found.get("hostaddr") or found.get("host") or "").split(",")
+    ports = str(found.get("port") or "").split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    if not all(hosts) or any(host.startswith(("/", "@")) for host in hosts):
+        raise UsageError(f"must name a host, and no socket of Unix: {DATABASE_FORM}")
+    if len(ports) != len(hosts):
+        raise UsageError(f"must have one port for each host: {DATABASE_FORM}")
+    try:
+        pairs = [
+            (host, int(port or POSTGRESQL_PORT)) for host, port in zip(hosts, ports, strict=True)
+        ]
+        addresses = tuple(join_address(*pair) for pair in pairs)
+        for address in addresses:
+            split_address(address)
+    except (ValueError, UsageError):
+        raise UsageError(f"must have ports from 1 to 65535: {DATABASE_FORM}") from None
+    return addresses
 
 
 def read_rows(url: str, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

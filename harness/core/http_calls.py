@@ -73,6 +73,13 @@ def _addressed(
     return (parts.hostname or "", parts.port or 80), message
 
 
+def with_query(path: str, query: Mapping[str, int | str] | None) -> str:
+    """A path or an address with a query, behind the one that it may have already."""
+    if not query:
+        return path
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(query)}"
+
+
 class Patience:
     """For how long calls may be put off, all waits added up; threads may share it.
 
@@ -149,10 +156,9 @@ class Http:
         ``seconds`` bounds each try (`CALL_SECONDS_MAX` for None), ``patience`` the waits.
         HarnessError where there is no answer, or one that is too large or too slow.
         """
-        where = f"{method} {url}"
+        where = f"{method} {url.partition('?')[0]}"  # a query may hold what no one should read
         seconds = CALL_SECONDS_MAX if seconds is None else seconds
-        if query:
-            url = f"{url}?{urlencode(query)}"
+        url = with_query(url, query)
         tries = 0
         while True:
             try:

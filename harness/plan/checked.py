@@ -34,7 +34,7 @@ class CheckedClass(type):
         made: T = type.__call__(cls, *map(_plain, args), **plain)
         found = [*_huge(made)]  # to show such a number can fail
         if not found and not getattr(cls, "CHECKS_TYPES", False):
-            found = [*_type_problems(made)]
+            found = [*type_problems(made)]
         if found := found or [*getattr(made, "problems", ())]:
             raise UsageError("; ".join(f"{cls.__name__}: {text}" for text in found))
         return made
@@ -84,21 +84,35 @@ def _huge(made: Any) -> Iterator[str]:
             yield f"{field.name} has more than 18 digits"
 
 
-def _type_problems(made: Any) -> Iterator[str]:
-    """Every field whose value is of another type than it has to be."""
-    # Imported late: a pytest without our options has this module, and is not made slower.
-    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
-
+def type_problems(made: Any) -> Iterator[str]:
+    """Every field of a dataclass whose value is of another type than it has to be."""
     hints = get_type_hints(type(made), include_extras=True)
     for field in fields(made):
         hint, value = hints.get(field.name), getattr(made, field.name)
         if hint is None or value is field.default:
             continue
-        try:
-            TypeAdapter(hint).validate_python(value, strict=True)
-        except ValidationError as error:
-            text = error.errors()[0]["msg"]
+        if text := _unlike_type(hint, value):
             yield f"{field.name} {shown(value)}: {text[0].lower()}{text[1:]}"
+
+
+def fits(hint: Any, value: Any) -> bool:
+    """Whether a value is of a type, as strictly as above."""
+    return not _unlike_type(hint, value)
+
+
+def _unlike_type(hint: Any, value: Any) -> str:
+    """Why a value is of another type; empty where it is not."""
+    # Imported late: a pytest without our options has this module, and is not made slower.
+    from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
+
+    # A dataclass takes no configuration from here, and needs none: it is one, or it is not.
+    known = isinstance(hint, type) and is_dataclass(hint)
+    config = None if known else ConfigDict(arbitrary_types_allowed=True)
+    try:
+        TypeAdapter(hint, config=config).validate_python(value, strict=True)
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"])
+    return ""
 
 
 def _is_huge(value: Any) -> bool:

@@ -6,17 +6,22 @@ of them (`harness.stack.bring_up.attach`). Neither side imports the other.
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
+from harness.core.addresses import split_address
+from harness.core.connections import database_addresses
+from harness.core.errors import UsageError
 from harness.core.user_module import UserReference, reference_to
+from harness.plan.checked import shown
 
 EDGE_LINK = "edge"
 """The link in front of the service itself."""
 LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-_POSTGRES_SCHEME = re.compile(r"postgres(ql)?")
+PORT_MAX = 65535
 _PLACE = re.compile(r"\{([a-z][a-z0-9_-]*)\}")
 
 
@@ -34,6 +39,13 @@ class Link:
     upstream: str
     listen: int | None = None
     asks: str | None = None
+
+    def wrong(self) -> Iterator[str]:
+        """Every value that cannot be, with what would be valid."""
+        yield from _address("upstream", self.upstream)
+        if not _is(self.listen, int, type(None)) or not 1 <= (self.listen or 1) <= PORT_MAX:
+            yield f"listen {shown(self.listen)} must be a port from 1 to {PORT_MAX}, or None"
+        yield from _asks(self.asks)
 
 
 class Program:
@@ -55,11 +67,24 @@ class Program:
         cwd: str = ".",
         **environment: str,
     ) -> None:
-        self.command = shlex.split(command) if isinstance(command, str) else list(command)
+        self.command = shlex.split(command) if isinstance(command, str) else [*command]
         self.listens = listens
         self.asks = asks
         self.cwd = cwd
         self.environment = environment
+
+    def wrong(self) -> Iterator[str]:
+        """Every value that cannot be, with what would be valid."""
+        words: Any = self.command
+        if not words or not all(_is(word, str) and word for word in words):
+            yield f"command {shown(words)} must be a program and its arguments, all of them texts"
+        yield from _address("listens", self.listens)
+        yield from _asks(self.asks)
+        if not _is(self.cwd, str):
+            yield f"cwd {shown(self.cwd)} must be a folder, as text"
+        for name, value in self.environment.items():
+            if not _is(value, str):
+                yield f"{name}= must be a text, not of type {type(value).__name__}"
 
     def started(self, listens_at: Mapping[str, str]) -> "ProgramSpec":
         """As it is to be started, with the addresses of links in place of their names."""
@@ -92,13 +117,15 @@ class TargetParts:
     """All that a stack in front of a target has to know of it.
 
     ``health`` is the path that tells whether it is well, None where it has none. ``database`` is
-    the address of its PostgreSQL, around every link.
+    the address of its PostgreSQL, around every link. ``read_at`` is every ``host:port`` beside all
+    of these at which its ledger is read.
     """
 
     health: str | None = None
     links: Mapping[str, Link] = field(default_factory=dict)
     processes: Mapping[str, Program | type] = field(default_factory=dict)
     database: str | None = field(default=None, repr=False)
+    read_at: tuple[str, ...] = ()
 
     @property
     def own_parts(self) -> dict[str, UserReference]:
@@ -117,17 +144,14 @@ class TargetParts:
         return {name: p for name, p in self.processes.items() if isinstance(p, Program)}
 
     @property
-    def database_address(self) -> str | None:
-        """``host:port`` of the database."""
-        if self.database is None:
-            return None
-        parts = urlsplit(self.database)
-        return f"{parts.hostname or '127.0.0.1'}:{parts.port or 5432}"
+    def database_addresses(self) -> tuple[str, ...]:
+        """Every ``host:port`` of the database; UsageError where it is no address."""
+        return () if self.database is None else database_addresses(self.database)
 
-    def leads_to_database(self, link: str) -> bool:
-        """Whether the database is behind the link of this name."""
-        found = self.links.get(link)
-        return found is not None and found.upstream == self.database_address
+    @property
+    def database_address(self) -> str | None:
+        """The first of them."""
+        return next(iter(self.database_addresses), None)
 
     @property
     def questions(self) -> dict[str, str]:
@@ -136,28 +160,48 @@ class TargetParts:
         asked[EDGE_LINK] = self.health
         return {name: asks for name, asks in asked.items() if asks is not None}
 
-    def can_be_asked(self, link: str) -> bool:
-        """Whether something can be asked through a link, so that a fault on it can be proven."""
-        return link in self.questions or self.leads_to_database(link)
-
     def wrong(self) -> Iterator[str]:
         """Every declaration that cannot be, each with what would be valid."""
-        for name in self.links:
-            if not LINK_NAME.fullmatch(name) or name == EDGE_LINK:
-                yield (
-                    f"links: {name!r} must be lower-case letters, digits, - and _, and not"
-                    f" {EDGE_LINK}, which is the link in front of the service"
-                )
+        for name, link in self.links.items():
+            yield from _name("links", name)
+            if name == EDGE_LINK:
+                yield f"links: {EDGE_LINK} is the link in front of the service; choose another name"
+            found = link.wrong() if isinstance(link, Link) else ["must be a Link(...)"]
+            yield from (f"links: {name} {text}" for text in found)
+        ports = Counter(link.listen for link in self.links.values() if isinstance(link, Link))
+        for port, count in ports.items():
+            if port is not None and count > 1:
+                yield f"links: {count} of them listen={port}; each must have a port of its own"
         for name, process in self.processes.items():
-            if not LINK_NAME.fullmatch(name):
-                yield f"processes: {name!r} must be lower-case letters, digits, - and _"
-            if isinstance(process, Program) and not process.command:
-                yield f"processes: {name} has no command"
-            elif not isinstance(process, Program | type):
+            yield from _name("processes", name)
+            if isinstance(process, Program):
+                yield from (f"processes: {name} {text}" for text in process.wrong())
+            elif not isinstance(process, type):
                 yield f"processes: {name} must be a Program(...), or a class of a stack part"
-            elif isinstance(process, type) and getattr(process, "group", None) != name:
+            elif getattr(process, "group", None) != name:
                 yield f'processes: {name} is a class whose group must be "{name}"'
-        if self.database is not None and not _POSTGRES_SCHEME.fullmatch(
-            urlsplit(self.database).scheme
-        ):
-            yield "database must be an address like postgresql://user@127.0.0.1:5432/name, or None"
+        try:
+            _ = self.database_addresses
+        except UsageError as error:
+            yield f"database {error}"
+
+
+def _is(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _asks(asks: Any) -> Iterator[str]:
+    if not _is(asks, str, type(None)):
+        yield f'asks {shown(asks)} must be a path, like "/health", another text, or None'
+
+
+def _name(kind: str, name: Any) -> Iterator[str]:
+    if not isinstance(name, str) or not LINK_NAME.fullmatch(name):
+        yield f"{kind}: {shown(name)} must be lower-case letters, digits, - and _"
+
+
+def _address(what: str, shown_at: Any) -> Iterator[str]:
+    try:
+        split_address(shown_at)
+    except UsageError as error:
+        yield f"{what}: {error}"

@@ -148,13 +148,12 @@ class AttachedBackend(Backend):
         return attached_layout(links, self.parts)
 
     def hosts(self) -> Iterator[str]:
-        """The service's, and those behind its further links and its database."""
+        """The service's, those behind its further links, of its database and of its ledger."""
         yield split_target(self.url)[0]
         if self.parts is not None:
-            for link in self.parts.links.values():
-                yield split_address(link.upstream)[0]
-            if self.parts.database_address:
-                yield split_address(self.parts.database_address)[0]
+            links = [link.upstream for link in self.parts.links.values()]
+            for address in (*links, *self.parts.database_addresses, *self.parts.read_at):
+                yield split_address(address)[0]
 
     def objections(self, settings: Settings, others: Iterable[Stack | None]) -> Iterator[str]:
         """What only the local stack can give, and a target that is a link of lendchaos."""

@@ -29,7 +29,7 @@ When = int | tuple[int, str, Any]
 ABSENT = object()
 """In place of a field that an answer does not have; None may be a value."""
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
-_PATH = re.compile(r"(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
+FIELD_PATH = re.compile(r"(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
 _FORMS = (
     'a rule is (status, meaning) or ((status, "field.path", value), meaning), as in'
     ' (200, approved(loan="data.id")) or ((400, "code", "NO_FUNDS"), declined("credit"))'
@@ -69,7 +69,7 @@ def text_at(body: Any, path: str) -> str | None:
 
 def require_path(path: str) -> str:
     """The path itself; UsageError where it is none."""
-    if not isinstance(path, str) or not _PATH.fullmatch(path):
+    if not isinstance(path, str) or not FIELD_PATH.fullmatch(path):
         raise UsageError(f"{path!r} is no field: write it like data.items[0].id")
     return path
 
@@ -170,23 +170,36 @@ class Answers:
                 continue
             if not path:
                 return meaning, meaning.kind
-            if (found := value_at(body, path)) is not ABSENT and found == value:
+            found = value_at(body, path)
+            # Python takes True for 1, and a lender means something else by it.
+            if found == value and isinstance(found, bool) is isinstance(value, bool):
                 return meaning, str(value)
         return None, None
 
 
 def _rule(rule: Any) -> tuple[int, str, Any, Meaning]:
-    """Status, path ("" for none), value and meaning."""
+    """Status, path ("" for none), value as `json_in` reads it, and meaning."""
     match rule:
         case (int(status), Meaning() as meaning):
             path, value = "", None
         case ((int(status), str(path), value), Meaning() as meaning):
             require_path(path)
+            value = value if isinstance(value, Decimal) else _as_read(value)
         case _:
             raise UsageError(f"answers: {rule!r:.80} is no rule; {_FORMS}")
+    if isinstance(status, bool):
+        raise UsageError(f"answers: {status} is no status; {_FORMS}")
     if not (1 <= status <= 5 or 100 <= status < 600):  # noqa: PLR2004  # HTTP's words
         raise UsageError(f"answers: {status} is no status, nor the first digit of one; {_FORMS}")
     return status, path, value, meaning
+
+
+def _as_read(value: Any) -> Any:
+    """A value as the JSON of an answer would have it: 0.1 is a decimal, a tuple is a list."""
+    try:
+        return json_in(json.dumps(value, allow_nan=False).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"answers: {value!r:.80} is no value of JSON: {error}") from error
 
 
 def _by_status(answer: Answer) -> Answer:

@@ -162,9 +162,12 @@ def failed_step(answer: Answer, truth: GroundTruth) -> Classification:
 
 
 def denies_session(answer: Answer, judged: Classification) -> bool:
-    """Whether an answer rejects the session, and names no cause that lies in the borrower."""
+    """Whether an answer rejects the session, and names no cause that lies in the borrower.
+
+    The status alone says so, whatever the rules of a lender make of it.
+    """
     unauthorized = answer.status == HTTPStatus.UNAUTHORIZED
-    return unauthorized and judged.false_declined and not judged.decline
+    return unauthorized and judged.outcome is Outcome.FAILED and judged.decline is None
 
 
 def may_have_worked(answer: Answer) -> bool:

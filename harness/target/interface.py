@@ -6,7 +6,7 @@ declare is ever requested. `harness.target.contract` is our own contract as such
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from harness.core.errors import UsageError
@@ -29,27 +29,16 @@ from harness.target.classification import (
     fits_header,
 )
 from harness.target.ledger import Ledger
-from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedSession:
-    """What a log-in gave; ``lifetime_s`` is how long it surely lives (None: not told)."""
-
-    token: str = field(repr=False)
-    lifetime_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A header of an answer and its value, both compared without case."""
-
-    name: str
-    value: str
-
-    def is_in(self, headers: Mapping[str, str]) -> bool:
-        """Whether it is among these, whose names are in lower case."""
-        return headers.get(self.name.lower(), "").lower() == self.value.lower()
+from harness.target.request import (
+    BorrowerAccount,
+    Header,
+    LoanRequest,
+    NewAccount,
+    OpenedSession,
+    Request,
+)
+from harness.target.target_rules import METHODS, wrong_attributes
+from harness.target.user_methods import UserCodeError, guard
 
 
 class Target:
@@ -59,8 +48,10 @@ class Target:
     journey; what it does not declare is not asked, and its absence costs what it would have proven.
 
     What set-up reads of an answer, it reads leniently: it goes on with what it can use, and the
-    load measures how well the target keeps to what was agreed. Methods that read an answer may
-    raise ValueError, KeyError, IndexError or TypeError where it has nothing of the kind.
+    load measures how well the target keeps to what was agreed. `account_ids`, `session`, `loans`
+    and `grants` may raise ValueError, KeyError, IndexError or TypeError where an answer has nothing
+    of the kind. Anything else that a method raises, or returns instead of what it must, is a
+    mistake in the class, and ends the run with the place of it.
     """
 
     url: str = ""
@@ -99,9 +90,15 @@ class Target:
     ledger: Ledger | None = None
     """How its ledger is read, around every link; None leaves all questions of money undecided."""
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Have mistakes in the methods of a user's class told with their place."""
+        super().__init_subclass__(**more)
+        guard(cls, METHODS, UserCodeError)
+
     def __init__(self, url: str | None = None) -> None:
         """``url`` wins over that of the class; UsageError where the class cannot be a target."""
-        self.url = (url or type(self).url).rstrip("/")
+        given: Any = url or type(self).url
+        self.url = given.rstrip("/") if isinstance(given, str) else given
         if wrong := list(self._wrong()):
             raise UsageError(f"{type(self).__name__}: {'; '.join(wrong)}")
         self.ledger = None if self.ledger is None else self.ledger.of(self)
@@ -238,20 +235,15 @@ class Target:
 
     def _wrong(self) -> list[str]:
         """Everything that makes it no target, each with what would be valid."""
-        found = []
+        found = list(wrong_attributes(self, Target))
         if not self._defines("borrow"):
             found.append("it has no borrow(ask), which every target needs")
-        known = [str(each) for each in AccountClass]
-        found += [
-            f"classes: {str(name)[:40]!r} must be one of {', '.join(known)}"
-            for name in self.classes
-            if name not in known
-        ]
-        for name in ("health", "ready"):
-            path = getattr(self, name)
-            if path is not None and not str(path).startswith("/"):
-                found.append(f'{name} {path!r} must be a path, like "/health", or None')
-        return [*found, *self.profile.wrong(), *self.parts.wrong()]
+        if self._defines("find_by_key") and not self._defines("loans"):
+            found.append(
+                "it has find_by_key(account, key) and no loans(reply), which reads its answer"
+            )
+        # What is made of values of other types would fail elsewhere.
+        return found or [*self.profile.wrong(), *self.parts.wrong()]
 
     def _lifetime_s(self, body: Any, headers: Mapping[str, str]) -> float | None:
         return lifetime_s(value_at(body, self.expires_at), headers) if self.expires_at else None

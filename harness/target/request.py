@@ -1,14 +1,21 @@
-"""What a target is asked, as its class writes it: requests, and for whom they are. Plain data."""
+"""What a class of a target is written with: requests, for whom they are, what answers hold.
 
-from collections.abc import Mapping
+Plain data.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
 
+from harness.core.http_calls import with_query
 from harness.core.money import YUAN, Currency
 from harness.plan.population import AccountClass
 
 KEY_HEADER = "Idempotency-Key"
+_METHOD = re.compile("[A-Z]+")
+_PATH = re.compile(r"/[!-~]*")
 TERM_DAYS = 30
 """Of a loan, where the plan says nothing else."""
 
@@ -37,7 +44,27 @@ class Request:
     @property
     def target(self) -> str:
         """Path and query, as the load sends them."""
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        return with_query(self.path, self.query)
+
+    def wrong(self) -> Iterator[str]:
+        """Why it cannot be sent. No value is told but for the path: it may be a secret."""
+        if not (isinstance(self.method, str) and _METHOD.fullmatch(self.method)):
+            yield 'its method must be in capitals, like "POST"'
+        if not (isinstance(self.path, str) and _PATH.fullmatch(self.path)):
+            yield f"its path {self.path!r:.80} must be printable ASCII that begins with a /"
+        if not _all(self.headers, str):
+            yield "its headers must be texts by name"
+        if self.query is not None and not _all(self.query, str | int):
+            yield "its query must be texts and whole numbers by name"
+        if not (isinstance(self.key, str) and isinstance(self.name, str)):
+            yield "its key and its name must be texts"
+        expects = (self.expects,) if isinstance(self.expects, int) else self.expects
+        if not (isinstance(expects, tuple) and all(isinstance(each, int) for each in expects)):
+            yield f"its expects {expects!r:.80} must be a status, or several in a tuple"
+        try:
+            json.dumps(self.json, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            yield f"its json cannot be sent: {error}"
 
     @property
     def key_header(self) -> dict[str, str]:
@@ -57,6 +84,13 @@ class Request:
             return "2xx"
         each = (self.expects,) if isinstance(self.expects, int) else self.expects
         return " or ".join(f"{status:d}" for status in each)
+
+
+def _all(found: Any, kind: Any) -> bool:
+    """Whether this is a mapping from texts to values of this type."""
+    return isinstance(found, Mapping) and all(
+        isinstance(name, str) and isinstance(value, kind) for name, value in found.items()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +134,23 @@ class LoanRequest:
     def decimal(self) -> str:
         """The amount as a decimal, like "1234.50"."""
         return self.currency.decimal(self.amount)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """What a log-in gave; ``lifetime_s`` is how long it surely lives (None: not told)."""
+
+    token: str = field(repr=False)
+    lifetime_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header of an answer and its value, both compared without case."""
+
+    name: str
+    value: str
+
+    def is_in(self, headers: Mapping[str, str]) -> bool:
+        """Whether it is among these, whose names are in lower case."""
+        return headers.get(self.name.lower(), "").lower() == self.value.lower()

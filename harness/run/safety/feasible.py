@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from harness.core.connections import database_addresses
 from harness.core.errors import HarnessError, UsageError
 from harness.core.ports import port_range
 from harness.core.processes import is_alive
@@ -100,9 +101,11 @@ def addresses_of(stack: Stack) -> list[Address]:
         ("the service", stack.service_url, False),
         ("the edge link", stack.edge_url, True),
         ("Toxiproxy's control interface", stack.toxiproxy_api, True),
-        ("the database", stack.database_url, False),
     )
     found = [Address(what, urlsplit(url).hostname or "", ours) for what, url, ours in urls if url]
+    if stack.database_url is not None:
+        at = database_addresses(stack.database_url)
+        found += [Address("the database", split_address(address)[0]) for address in at]
     for link in stack.links.values():
         found += [
             Address(f"the link {link.name}", split_address(link.listen)[0], ours=True),

@@ -1,0 +1,130 @@
+"""Methods of a user's class, looked at where they are called: what they raise, what they return.
+
+A mistake in one is told once, as one line with the class, the method, and file and line of it,
+wherever it is met: at a dry run, at set-up, in the load, or when the ledger is read.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from traceback import extract_tb
+from typing import Any
+
+from harness.core.errors import HarnessError, UsageError
+from harness.core.places import is_theirs, message_of, place_of, place_of_function
+
+UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
+"""What a method may raise that reads an answer in which there is nothing of the kind."""
+_OURS = "harness"
+
+
+class UserCodeError(UsageError):
+    """A method of a user's class raised, or returned what it must not; begins with file:line."""
+
+
+class UnlikeError(Exception):
+    """A returned value is not what it must be; the text is what it is instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What one method has to return, in words and as it is read.
+
+    ``read`` gives the value as it is used, and raises `UnlikeError`. A method that ``reads_answer``
+    may raise `UNREADABLE`.
+    """
+
+    returns: str
+    read: Callable[[Any], Any]
+    reads_answer: bool = False
+
+
+def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> None:
+    """Have a class of the user's raise ``error`` for mistakes in its methods of these names.
+
+    `HarnessError` and `UserCodeError` pass: they say what they mean. Those of lendchaos's own
+    classes stay as they are: a mistake in them is none of the user's.
+    """
+    for name, method in methods.items():
+        found = inspect.getattr_static(kind, name, None)
+        is_static = isinstance(found, staticmethod)
+        act = found.__func__ if is_static else found
+        ours = getattr(act, "__module__", _OURS).partition(".")[0] == _OURS
+        if ours or not inspect.isfunction(act) or hasattr(act, "is_guarded"):
+            continue
+        guarded = _guarded(act, f"{kind.__name__}.{name}", method, error)
+        setattr(kind, name, staticmethod(guarded) if is_static else guarded)
+
+
+def _guarded(
+    act: Callable[..., Any], where: str, method: Method, error: type[Exception]
+) -> Callable[..., Any]:
+    @wraps(act)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method.read(act(*args, **kwargs))
+        except UnlikeError as unlike:
+            text = f"{where} returned {unlike}; it must return {method.returns}"
+            raise error(f"{place_of_function(act)}: {text}") from None
+        except (HarnessError, UserCodeError):
+            raise
+        except Exception as raised:
+            if method.reads_answer and isinstance(raised, UNREADABLE):
+                raise
+            theirs = any(is_theirs(f.filename) for f in extract_tb(raised.__traceback__))
+            place = place_of(raised) if theirs else place_of_function(act)
+            raise error(f"{place}: {where} raised {message_of(raised)}") from raised
+
+    call.is_guarded = True  # type: ignore[attr-defined]
+    return call
+
+
+# --- what is returned ---------------------------------------------------------------------------
+
+
+def kind_of(found: Any) -> str:
+    """What a value is, without the value, which may be a secret."""
+    return "None" if found is None else f"a value of type {type(found).__name__}"
+
+
+def one_of(*kinds: type) -> Callable[[Any], Any]:
+    """Reads a value of one of these classes."""
+
+    def read(found: Any) -> Any:
+        if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
+            raise UnlikeError(kind_of(found))
+        return found
+
+    return read
+
+
+def each(read_one: Callable[[Any], Any], gathered: type = tuple) -> Callable[[Any], Any]:
+    """Reads a list, a tuple, or whatever else there is one after the other."""
+
+    def read(found: Any) -> Any:
+        if isinstance(found, str | bytes | Mapping) or not hasattr(found, "__iter__"):
+            raise UnlikeError(kind_of(found))
+        values = list(found)
+        try:
+            return gathered(map(read_one, values))
+        except UnlikeError as unlike:
+            raise UnlikeError(f"{kind_of(found)} with {unlike} in it") from None
+
+    return read
+
+
+def pair(*reads: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Reads a tuple of as many values."""
+
+    def read(found: Any) -> Any:
+        if not isinstance(found, tuple) or len(found) != len(reads):
+            raise UnlikeError(kind_of(found))
+        return tuple(read_one(value) for read_one, value in zip(reads, found, strict=True))
+
+    return read
+
+
+def or_none(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Reads None, too."""
+    return lambda found: None if found is None else read(found)
