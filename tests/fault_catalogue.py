@@ -26,7 +26,9 @@ FAMILIES = {
 def table() -> str:
     """All of it, in Markdown."""
     parts = []
-    for family, (heading, asked) in FAMILIES.items():
+    folders = [spec.__module__.split(".")[-2] for spec in specs().values()]
+    for family in dict.fromkeys([*FAMILIES, *folders]):
+        heading, asked = FAMILIES.get(family, (family.capitalize(), "asked directly"))
         rows = [_row(spec) for spec in specs().values() if f".faults.{family}." in spec.__module__]
         head = f"| fault | what really happens | its canary, {asked} | how it heals | try it |"
         parts.append(

@@ -21,7 +21,8 @@ from harness.stack.parts.part import Pausable
 from harness.stack.state import Stack
 
 WHAT = "fault module"
-FAMILIES = ("network", "process", "database")
+_NO_FAMILY = "heal"
+"""Programs that heal, in a folder beside the families of faults."""
 SpecT = TypeVar("SpecT", bound=FaultSpec)
 MakeInjector = Callable[[PlannedFault, SpecT, Stack], Injector]
 _INJECTORS: dict[str, Callable[[PlannedFault, Any, Stack], Injector]] = {}
@@ -40,8 +41,10 @@ def register(spec: type[SpecT], injector: MakeInjector[SpecT]) -> None:
 @cache
 def load_specs() -> None:
     """Import every fault that ships; no driver of a database or a proxy comes along."""
-    for family in FAMILIES:
-        package = import_module(f"harness.faults.{family}")
+    for family in pkgutil.iter_modules(import_module("harness.faults").__path__):
+        if not family.ispkg or family.name == _NO_FAMILY:
+            continue
+        package = import_module(f"harness.faults.{family.name}")
         for module in pkgutil.iter_modules(package.__path__):
             import_module(f"{package.__name__}.{module.name}")
 

@@ -5,7 +5,6 @@ processes; or a service that already runs, with only our own Toxiproxy in front 
 """
 
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Collection
@@ -15,7 +14,7 @@ from pathlib import Path
 from harness.core.errors import UsageError
 from harness.core.ports import LOOPBACK, choose_ports, ephemeral_start, require_free
 from harness.core.processes import ProcessRef
-from harness.plan.target_parts import TargetParts
+from harness.plan.target_parts import LINK_NAME, TargetParts
 from harness.stack import namespaces, register
 from harness.stack.addresses import join_address, require_allowed, split_address, split_target
 from harness.stack.folder import DATA, LOGS, default_state_dir
@@ -26,7 +25,6 @@ from harness.stack.parts import postgres
 from harness.stack.parts.lending_service import LendingService
 from harness.stack.programs import FoundProgram, Progress, provide_toxiproxy, provision_all
 from harness.stack.state import (
-    BUREAU,
     DATA_PREFIX,
     DATABASE,
     EDGE,
@@ -46,7 +44,6 @@ from harness.stack.usable import (
 )
 
 REPLICAS_MAX = 8
-_LINK_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _SHARED_CACHE = Path("/var/tmp/lendchaos")  # noqa: S108 - ownership is checked before use
 
 
@@ -185,9 +182,9 @@ def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
             )
     if settings.edge_port is not None and settings.edge_port == settings.service_port:
         raise UsageError("edge_port and service_port must differ")
-    taken = [EDGE, *(part.link for part in LOCAL_PARTS if part.link not in ("", EDGE))]
+    taken = [EDGE, *_inner_links()]
     for name, upstream in settings.extra_links.items():
-        if not _LINK_NAME.fullmatch(name) or name in taken:
+        if not LINK_NAME.fullmatch(name) or name in taken:
             raise UsageError(
                 "a link's name is lower-case letters, digits, - and _, and not"
                 f" {', '.join(taken[:-1])} or {taken[-1]}: {name!r}"
@@ -199,24 +196,24 @@ def _check(settings: StackSettings, allow_targets: Collection[str]) -> None:
 def _specify(
     settings: StackSettings, state_dir: Path, binaries: FoundProgram, toxiproxy: FoundProgram
 ) -> LaunchSpec:
-    service_port, edge_port, link_port, database_port, api_port, *more = _ports(settings)
-    bureau_link_port, bureau_port, *extra = more
+    inner = _inner_links()
+    service_port, edge_port, api_port, *more = _ports(settings, 2 * len(inner))
+    behind = dict(zip(inner, more, strict=False))
     upstreams = {
         EDGE: f"{LOOPBACK}:{service_port}",
-        DATABASE: f"{LOOPBACK}:{database_port}",
-        BUREAU: f"{LOOPBACK}:{bureau_port}",
+        **{name: f"{LOOPBACK}:{port}" for name, port in behind.items()},
         **settings.extra_links,
     }
-    ports = (edge_port, link_port, bureau_link_port, *extra)
+    ports = (edge_port, *more[len(inner) :])
     links = {
         name: StackLink(name, f"{LOOPBACK}:{port}", upstream)
         for (name, upstream), port in zip(upstreams.items(), ports, strict=True)
     }
     stack_id = secrets.token_hex(8)
-    cluster = _cluster(state_dir, binaries, database_port)
+    cluster = _cluster(state_dir, binaries, behind[DATABASE])
     wires: dict[str, Wire] = {}
     if settings.namespaces:
-        wires = namespaces.plan_wires(stack_id, {DATABASE: database_port, BUREAU: bureau_port})
+        wires = namespaces.plan_wires(stack_id, behind)
         # These ways have no proxy, whose kernel would answer for the far one.
         links = {name: link for name, link in links.items() if name not in wires}
         wire = wires[DATABASE]
@@ -248,11 +245,16 @@ def _specify(
     )
 
 
-def _ports(settings: StackSettings) -> list[int]:
+def _inner_links() -> list[str]:
+    """Those behind the service: one to each part that it needs."""
+    return [part.link for part in LOCAL_PARTS if part.link not in ("", EDGE)]
+
+
+def _ports(settings: StackSettings, more: int) -> list[int]:
     """Free ones, the first two for the service and the edge link: those asked for, if any are."""
     asked = {"the service": settings.service_port, "the edge link": settings.edge_port}
     taken = [port for port in asked.values() if port is not None]
-    ports = list(choose_ports(7 + len(settings.extra_links), taken=taken))
+    ports = list(choose_ports(3 + more + len(settings.extra_links), taken=taken))
     for place, (purpose, port) in enumerate(asked.items()):
         if port is not None:
             ports[place] = require_free(port, purpose)

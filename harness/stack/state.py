@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
 from harness.core.user_module import UserReference
-from harness.plan.layout import StackLayout
+from harness.plan.layout import Role, StackLayout
 from harness.plan.planted_defects import wrong_defects
 from harness.plan.target_parts import ProgramSpec
 from harness.stack import register
@@ -27,12 +27,11 @@ from harness.stack.register import RegisterEntry
 from harness.stack.run_lock import has_supervisor
 
 SCHEMA = 2
-EDGE = "edge"
+EDGE, DATABASE = Role.EDGE.value, Role.DATABASE.value
 HEALTH_PATH = "/healthz"
 """Answered by every service that can be attached, and by each HTTP process of the stack."""
 LOW_PASSWORD_COST = 5
 """scrypt with n = 2**5: hundreds of throw-away log-ins must not be what a run measures."""
-DATABASE = "database"
 BUREAU = "bureau"
 """The credit bureau that the service asks: a process, and the link that leads to it."""
 DATA_PREFIX = "lendchaos-postgres-"

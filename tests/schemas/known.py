@@ -6,7 +6,6 @@ from typing import Any
 from harness.apps.gameday.session_store import ENDED
 from harness.core.exit_codes import ExitCode
 from harness.history.fault_facts import EndedBy
-from harness.plan.fault_registry import specs
 from harness.plan.objectives import KINDS, MEANINGS, bounds
 from harness.plan.population import POPULATIONS
 from harness.plan.scenario import (
@@ -54,7 +53,6 @@ TEXTS: dict[str, dict[str, Any]] = {
     "PlannedPhase.name": _one_of(*_PHASES),
     "Fault.ended_by": _one_of(*EndedBy),
     "DecisionShare.kind": _one_of(*_DECISIONS),
-    "PreviewFault.kind": {"examples": [spec.kind for spec in specs().values()]},
     "Settings.population": _one_of(*POPULATIONS),
     "SeriesRun.findings": _one_of(*_CODES),
     "SelfTestRun.failed_by": _one_of(*_CODES),
