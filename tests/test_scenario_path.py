@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.run.locust_process import find_scenario, locust_command
-from harness.run.scenario_path import class_of, classes_in, file_of, name_of
+from harness.run.scenario_path import class_of, classes_in, file_of, name_of, names_target
 
 TWO = """
 class A(Borrower):
@@ -75,3 +75,26 @@ def test_the_scenarios_of_a_file_are_read_off_its_text(tmp_path: Path) -> None:
     assert classes_in(file) == ["A", "B"]
     file.write_text("class (")
     assert classes_in(file) == classes_in(tmp_path / "none.py") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('scenario = Scenario(target="lender:Lender")', True),
+        ('scenario = harness.Scenario(faults=[], target="lender")', True),
+        ("scenario = Scenario(target=LENDER)", True),
+        ('scenario = replace(BASE, target="lender.py")', True),
+        ('scenario = Scenario(target="")', False),
+        ('scenario = Scenario(faults=[Kill(target="a:b")])', False),
+        ("scenario = Scenario()  # target='lender:Lender'", False),
+        ("scenario = Scenario(target=", False),
+    ],
+)
+@pytest.mark.parametrize("name", ["net.py", "net.py::Partition"])
+def test_a_target_is_seen_in_the_text_of_a_file(
+    text: str, expected: bool, name: str, tmp_path: Path
+) -> None:
+    """So that no local stack is brought up for it, also where one of its classes is named."""
+    (tmp_path / "net.py").write_text(text)
+
+    assert names_target(tmp_path / name) is expected

@@ -48,8 +48,6 @@ ASKS_ONLY = frozenset(
 )
 """With these nothing is run, and no verdict is missed."""
 _CLUSTER = re.compile("-([hVl]+)")
-_TARGET = re.compile(r"\btarget\s*=\s*[\"'][^\"']*(?::|\.py)")
-"""A scenario file that names its target: the local stack is not brought up for it in vain."""
 ALONE_SCENARIO = Path(harness.__file__).parent / "apps" / "locust" / "given_faults.py"
 """The scenario of faults that are given without one."""
 NAME_LETTERS_MAX = 255
@@ -145,13 +143,6 @@ def shared_stack(options: list[str], tell: Tell) -> Iterator[None]:
         yield
     finally:
         down(known.state_dir, tell)
-
-
-def names_target(path: Path) -> bool:
-    """Whether a scenario file says itself on which target it is; its code is not run for it."""
-    with suppress(OSError, UnicodeDecodeError):
-        return _TARGET.search(path.read_text(encoding="utf-8")) is not None
-    return False
 
 
 # --- one run -------------------------------------------------------------------------------------

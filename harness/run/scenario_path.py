@@ -53,6 +53,24 @@ def classes_in(file: Path) -> list[str]:
     return []
 
 
+def names_target(path: Path) -> bool:
+    """Whether the text of a scenario file names a target, so that the local stack would be brought
+    up for it in vain; nothing is imported.
+    """
+    with suppress(OSError, SyntaxError, ValueError):
+        return any(map(_sets_target, ast.walk(ast.parse(file_of(path).read_bytes()))))
+    return False
+
+
+def _sets_target(node: ast.AST) -> bool:
+    """Of a scenario: a fault may have a target, too."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    said = (word.value for word in node.keywords if word.arg == "target")
+    return name in ("Scenario", "replace") and any(getattr(one, "value", True) for one in said)
+
+
 def _sets_scenario(node: ast.stmt) -> bool:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return any(isinstance(one, ast.Name) and one.id == "scenario" for one in targets)

@@ -190,7 +190,7 @@ def test_room_is_asked_for_the_runs_and_for_the_stack(
     monkeypatch.setattr(runner_module, "read_state", lambda _: running)
     monkeypatch.setattr(runner_module, "require_rooms", asked.extend)
     monkeypatch.chdir(tmp_path)
-    plan = SimpleNamespace(host=host, options=())
+    plan = SimpleNamespace(host=host, options=(), steps=PLAN.steps)
     runner = LocustRunner(plan, Path("day"), 7, Path("state"))  # type: ignore[arg-type]
 
     runner.require_room(3)

@@ -6,14 +6,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.apps.gameday import locust_runner as runner_module
-from harness.apps.gameday.day_plan import GameDayPlan
+from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.locust_runner import STACK, LocustRunner
 from harness.apps.gameday.session_store import LOGS_FOLDER, Event, SessionStore, What
 from harness.apps.gameday.view import Message
@@ -133,6 +133,21 @@ def test_for_the_target_of_a_file_no_stack_is_brought_up(
     assert runner.open(lambda _: None) == {}
     runner.close()
     assert machine.calls == []
+
+
+@pytest.mark.parametrize(("names", "calls"), [("a a", []), ("a b", ["tuned"])])
+def test_a_stack_is_brought_up_where_a_step_needs_it(
+    machine: Machine, session: SessionStore, tmp_path: Path, names: str, calls: list[str]
+) -> None:
+    """Not for scenarios that name a target of their own."""
+    (tmp_path / "a.py").write_text('scenario = Scenario(target="lender:Lender")\n')
+    (tmp_path / "b.py").write_text("scenario = Scenario()\n")
+    files = [str(tmp_path / f"{name}.py::Cut") for name in names.split()]
+    steps = tuple(GameDayStep(name=file, scenario=file) for file in files)
+
+    runner_of(session, replace(PLAN, steps=steps)).open(lambda _: None)
+
+    assert machine.calls == calls
 
 
 def test_a_step_is_run_with_its_options_its_seed_and_a_log(

@@ -46,7 +46,6 @@ from harness.run.locust_process import (
     dry_run,
     find_scenario,
     killed_text,
-    names_target,
     run_scenario,
     run_series,
     runs_of,
@@ -55,7 +54,7 @@ from harness.run.locust_process import (
 )
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
-from harness.run.scenario_path import name_of
+from harness.run.scenario_path import name_of, names_target
 from harness.verdict import series
 
 _ENDS_ALL = (ExitCode.INTERRUPTED, ExitCode.SAFETY_STOP)

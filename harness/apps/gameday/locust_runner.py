@@ -26,6 +26,7 @@ from harness.run.locust_process import Tell, find_scenario, run_scenario
 from harness.run.progress_messages import GAME_DAY_VARIABLE
 from harness.run.result import RunResult
 from harness.run.room_watch import DATABASE_BYTES_MIN
+from harness.run.scenario_path import names_target
 from harness.stack import StackSettings, down, load_state, up
 from harness.stack.folder import ATTACHED
 from harness.stack.programs import find_postgres, find_toxiproxy
@@ -60,15 +61,17 @@ class LocustRunner(Runner):
     ) -> None:
         self._plan, self._folder, self._seed, self._web_port = plan, folder, seed, web_port
         self._state_dir = state_dir.absolute()
-        self._host = plan.host or given(list(plan.options)).host
+        host = plan.host or given(list(plan.options)).host
+        self._elsewhere = host is not None or all(map(_names_target, plan.steps))
+        """Whether no step needs the local stack."""
 
     def require_room(self, steps: int) -> None:
         """Room for the runs of so many steps, and for the stack, up or still to be."""
         places = [(self._folder, steps * ROOM_BYTES_MIN), (self._state_dir, ROOM_BYTES_MIN)]
-        running = None if self._host else read_state(self._state_dir)
+        running = None if self._elsewhere else read_state(self._state_dir)
         if running is not None and running.data_dir is not None:
             places.append((running.data_dir, DATABASE_BYTES_MIN))
-        elif running is None and not self._host:
+        elif running is None and not self._elsewhere:
             places.append((self._state_dir, STACK_BYTES_MIN + DATABASE_BYTES_MIN))
         require_rooms(places)
 
@@ -76,7 +79,7 @@ class LocustRunner(Runner):
         """Bring the local stack up, unless one is; its id, where it is ours to take down. Raises
         as `harness.stack.up`, and a UsageError where its settings are invalid.
         """
-        if self._host:
+        if self._elsewhere:
             return {}
         running = load_state(self._state_dir)
         if running is not None:
@@ -130,8 +133,8 @@ class LocustRunner(Runner):
 
     def still_running(self) -> str | None:
         """The run of this session that uses the stack right now, in words."""
-        whose = holder(self._state_dir / ATTACHED if self._host else self._state_dir)
-        if whose is None:
+        folders = (self._state_dir, self._state_dir / ATTACHED)
+        if (whose := next(filter(None, map(holder, folders)), None)) is None:
             return None
         ours = any(path.name.endswith(f"-{whose.run_id}") for path in self._runs())
         return whose.in_words() if ours else None
@@ -148,7 +151,7 @@ class LocustRunner(Runner):
 
     def close(self) -> None:
         """Take the stack down that was brought up for this session, by whichever process."""
-        running = None if self._host else load_state(self._state_dir)
+        running = None if self._elsewhere else load_state(self._state_dir)
         if running is not None and running.stack_id in self._our_stacks():
             down(self._state_dir)
 
@@ -159,6 +162,12 @@ class LocustRunner(Runner):
     def _our_stacks(self) -> set[str]:
         events = read_session(self._folder).events
         return {event.details[STACK] for event in events if STACK in event.details}
+
+
+def _names_target(step: GameDayStep) -> bool:
+    with suppress(UsageError):  # what is wrong with a step is told when it is its turn
+        return names_target(find_scenario(step.scenario))
+    return False
 
 
 def versions() -> dict[str, str]:

@@ -32,7 +32,6 @@ from harness.run.locust_process import (
     Tell,
     asks_only,
     dry_run,
-    names_target,
     run_scenario,
     run_series,
     shared_stack,
@@ -40,7 +39,7 @@ from harness.run.locust_process import (
 from harness.run.option_words import without
 from harness.run.preview import read_preview
 from harness.run.result import RunResult
-from harness.run.scenario_path import file_of, name_of
+from harness.run.scenario_path import file_of, name_of, names_target
 from harness.stack import Stack, load_state
 from harness.verdict.types import Judgement, Weight
 
