@@ -12,7 +12,7 @@ from harness.faults.network.link_fault import LinkFault, LinkInjector
 from harness.faults.registry import register
 from harness.history.events import Proof
 from harness.plan.fault import Phrase, PlannedFault
-from harness.stack.parts.part import Killable, StackPart, Yard
+from harness.stack.parts.part import Killable, Pausable, StackPart, Yard
 from harness.stack.state import Stack
 from harness.stack.supervised_process import Child
 
@@ -43,11 +43,12 @@ class NoAnswersInjector(LinkInjector):
 register(NoAnswers, NoAnswersInjector)
 
 
-class Book(StackPart, Killable):
+class Book(StackPart, Killable, Pausable):
     """The process that keeps the tiny lender's book."""
 
     group = "book"
     listens = f"127.0.0.1:{BOOK_PORT}"
+    asks = '{"do": "ping"}\n'
 
     async def start(self, yard: Yard) -> None:
         """It needs no link."""

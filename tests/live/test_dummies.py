@@ -25,7 +25,7 @@ Hypothesis: no credit is lost or doubled, and borrowing comes back.
 """
 
 from harness import Borrower, Objectives, Scenario
-from harness.faults import Kill
+from harness.faults import Freeze, Kill
 
 from dummies import NoAnswers
 
@@ -38,7 +38,8 @@ class NoBook(Borrower):
     )
 '''
 BOTH = 'NoAnswers("database", lasts=1), Kill("book", at=4, lasts=1)'
-ONE = 'NoAnswers("database", lasts=40)'
+OWN_FAULT = 'NoAnswers("database", lasts=40)'
+OWN_PARTS = ('Kill("book", lasts=40)', 'Freeze("book", lasts=40)')
 
 
 @pytest.fixture
@@ -102,9 +103,24 @@ def test_they_are_planned_told_run_judged_and_reported(home: Path, runner: Runne
     assert run.verdict == verdict
 
 
+@pytest.mark.parametrize("fault", OWN_PARTS)
+def test_whoever_heals_needs_no_class_of_a_part(home: Path, runner: Runner, fault: str) -> None:
+    """Its file may have been broken meanwhile, in an editor say."""
+    started = start(runner.state_dir, home, *LONG_FAULT, scenario=scenario_in(home, fault))
+    for name in ("dummies.py", "tiny_target.py"):
+        (home / name).write_text("this is no Python\n")
+    started.conductor.kill()
+    run = started.ended()
+    wait_until(lambda: nobody_left(started.everybody), "the end of every process")
+    fact = fault_of(run)
+
+    assert fact.healed_by == "guardian"
+    assert [proof.holds for proof in fact.proofs if proof.kind == "healed"] == [True]
+
+
 def test_a_run_that_was_killed_is_healed_by_another_process(home: Path, runner: Runner) -> None:
     """From the journal alone, which names the fault's module."""
-    started = start(runner.state_dir, home, *LONG_FAULT, scenario=scenario_in(home, ONE))
+    started = start(runner.state_dir, home, *LONG_FAULT, scenario=scenario_in(home, OWN_FAULT))
     stack = load_state(runner.state_dir / ATTACHED)
     assert stack is not None
     probe = LinkProbe(stack.links["database"], stack)
@@ -126,7 +142,7 @@ def test_a_run_that_was_killed_is_healed_by_another_process(home: Path, runner: 
 
 def test_the_command_heals_it_from_anywhere(home: Path, runner: Runner) -> None:
     """With its module neither imported nor beside it."""
-    started = start(runner.state_dir, home, *LONG_FAULT, scenario=scenario_in(home, ONE))
+    started = start(runner.state_dir, home, *LONG_FAULT, scenario=scenario_in(home, OWN_FAULT))
     started.guardian.suspend()
     started.conductor.suspend()
     done = lendchaos("heal", "--state-dir", runner.state_dir)

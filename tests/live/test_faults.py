@@ -13,6 +13,7 @@ from harness.faults.probes import LinkProbe
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
 from harness.history.journal import Journal
+from harness.history.stored_faults import planned_fault as planned_in
 from harness.plan.fault import FaultSpec
 from harness.stack import Stack, StackClient, StackSettings, down, up
 from tests.builders import planned_fault
@@ -55,6 +56,7 @@ def walk(stack: Stack, spec: FaultSpec) -> FaultFact:
         Kill("replica-1"),
         Kill("replicas"),
         Kill("postgres"),
+        Kill("replica"),
         Freeze("replica-1"),
         Freeze("replicas"),
         Freeze("postgres"),
@@ -78,6 +80,30 @@ def test_is_proven_and_healed_on_time(own_stack: Stack, spec: FaultSpec) -> None
     assert fact.healed_ns is not None
     assert fact.inject_called_ns is not None
     assert (fact.healed_ns - fact.inject_called_ns) / 1e9 == pytest.approx(LASTS_SECONDS, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("spec", "holders"),
+    [
+        (Kill("primary"), {"postgres"}),
+        (Freeze("replica"), {"replica-1", "replica-2"}),
+        (Restart("replicas"), {"replica-1", "replica-2"}),
+    ],
+    ids=lambda value: getattr(value, "target", ""),
+)
+def test_a_role_is_resolved_when_it_is_injected(
+    own_stack: Stack, spec: FaultSpec, holders: set[str]
+) -> None:
+    """The journal names who is meant before anything is done to them, for whoever heals."""
+    fact = walk(own_stack, spec)
+    rows = Journal(own_stack.state_dir, own_stack.stack_id).rows()
+    intent = [row for row in rows if row.event == "intent"][-1]
+    meant = set(planned_in(intent).parts)
+
+    assert fact.error is None
+    assert [proof.holds for proof in fact.proofs] == [True, True, True]
+    assert meant <= holders
+    assert len(meant) == (2 if spec.target == "replicas" else 1)
     assert Journal(own_stack.state_dir, own_stack.stack_id).open_faults() == []
 
 

@@ -22,7 +22,7 @@ Hypothesis: borrowers are told so, no credit is lost or doubled, and borrowing c
 """
 
 from harness import Borrower, Objectives, Scenario
-from harness.faults import Partition
+from harness.faults import Freeze, Kill, Partition
 
 
 class BookCut(Borrower):
@@ -76,9 +76,9 @@ def runner(home: Path) -> Runner:
     return Runner(home / "runs", home / "no-stack")
 
 
-def scenario_in(home: Path, *, cut: bool) -> Path:
-    """The scenario file, with the book cut off or with nothing broken."""
-    faults = 'Partition("database")' if cut else ""
+def scenario_in(home: Path, *, cut: bool, faults: str = "") -> Path:
+    """The scenario file, with the book cut off, with other ``faults``, or with nothing broken."""
+    faults = faults or ('Partition("database")' if cut else "")
     objectives = "recovery_seconds_max=5" if cut else ""
     path = home / "book_cut.py"
     path.write_text(SCENARIO.format(faults=faults, objectives=objectives))
@@ -111,6 +111,24 @@ def test_a_fault_on_its_own_link_bites_and_its_ledger_is_reconciled(
     assert money(run) == {}
     assert asked(home) == DECLARED
     assert {str(b.account_class) for b in run.facts().plan.borrowers} == {"good", "low_score"}
+
+
+def test_its_process_is_killed_and_asked_nothing(home: Path, runner: Runner) -> None:
+    """Its class declares no question to it, so its port alone tells whether it runs."""
+    file = scenario_in(home, cut=True, faults='Kill("lender", lasts=1)')
+    run = judged(runner(file, *SHORT))
+
+    assert run.exit_code == 0, run.output
+    assert [fault["bit"] for fault in run.verdict["faults"]] == [True]
+    assert asked(home) == DECLARED
+
+
+def test_what_cannot_be_asked_is_not_frozen(home: Path, runner: Runner) -> None:
+    """A stopped process still takes connections: nothing would show it."""
+    run = runner(scenario_in(home, cut=True, faults='Freeze("lender")'), *SHORT)
+
+    assert run.exit_code == 2, run.output
+    assert "set asks=... in the process lender" in run.output
 
 
 @pytest.mark.parametrize(
