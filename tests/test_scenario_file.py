@@ -1,5 +1,6 @@
 """A `Scenario` that a test made, written as a file that says the same."""
 
+import importlib
 import re
 import sys
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import pytest
 
 from harness import Load, Objectives, Scenario, StopConditions
 from harness.core.errors import UsageError
+from harness.core.user_module import reference_of
 from harness.faults import Latency, Partition
 from harness.run import scenario_file
 from harness.run.scenario_file import source_of, write_scenario
@@ -49,7 +51,9 @@ def test_the_file_says_what_the_object_says(
     scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And it lies beside the runs, under the name that they will have."""
-    path = write_scenario(scenario, tmp_path / "runs", "test_recovers[5s]", "tests/test_a.py::x")
+    path = write_scenario(
+        scenario, tmp_path / "runs", "test_recovers[5s]", "tests/test_a.py::x", tmp_path
+    )
 
     assert path.name == "test_recovers_5s.py"
     assert path.parent.name.startswith("scenario-test_recovers_5s-")
@@ -62,8 +66,10 @@ def test_the_file_says_what_the_object_says(
 
 def test_the_same_object_gives_the_same_file(tmp_path: Path) -> None:
     """So that a hundred runs leave one; another object gives another."""
-    same = {write_scenario(FULL, tmp_path, "a", "x") for _ in range(2)}
-    other = write_scenario(replace(FULL, load=Load(near_limit_share=0.1)), tmp_path, "a", "x")
+    same = {write_scenario(FULL, tmp_path, "a", "x", tmp_path) for _ in range(2)}
+    other = write_scenario(
+        replace(FULL, load=Load(near_limit_share=0.1)), tmp_path, "a", "x", tmp_path
+    )
 
     assert len(same) == 1
     assert other not in same
@@ -148,8 +154,8 @@ def test_a_class_of_a_function_is_refused() -> None:
 
 def test_a_name_that_says_nothing_is_no_name(tmp_path: Path) -> None:
     """And one without end is cut."""
-    assert write_scenario(FULL, tmp_path, "…", "x").stem == "scenario"
-    longest = write_scenario(FULL, tmp_path, "a" * 500, "x").stem
+    assert write_scenario(FULL, tmp_path, "…", "x", tmp_path).stem == "scenario"
+    longest = write_scenario(FULL, tmp_path, "a" * 500, "x", tmp_path).stem
     assert len(longest) == scenario_file.NAME_LETTERS_MAX
 
 
@@ -158,4 +164,36 @@ def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
 
     with pytest.raises(UsageError, match=r"cannot be written: (Not a directory|File exists)"):
-        write_scenario(FULL, tmp_path / "runs", "a", "x")
+        write_scenario(FULL, tmp_path / "runs", "a", "x", tmp_path)
+
+
+def test_what_lies_beside_a_test_is_found_by_the_process_of_the_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file lies elsewhere: it has the path of the target's file, and the way to the modules."""
+    beside = tmp_path / "it's tests"
+    (beside / "pkg").mkdir(parents=True)
+    for file in ("lender_of_test.py", "pkg/deep_lender.py"):
+        (beside / file).write_text("")
+    (beside / "faults_of_test.py").write_text("class Own:\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(beside)
+
+    def target(named: str) -> str:
+        path = write_scenario(Scenario(target=named), tmp_path / "runs", "a", "x", beside)
+        return loaded(path, monkeypatch).target
+
+    whole = f"{beside}/lender_of_test.py"
+    assert (
+        target("lender_of_test:Lender") == target("lender_of_test.py:Lender") == f"{whole}:Lender"
+    )
+    assert target("lender_of_test") == target(f"{whole}") == whole
+    assert target("pkg.deep_lender:Lender") == "pkg.deep_lender:Lender"
+    assert reference_of("pkg.deep_lender", "target", [tmp_path]).folder == str(beside)
+    with pytest.raises(UsageError, match=r"there is no nowhere\.py in"):
+        target("nowhere.py")
+
+    kind = importlib.import_module("faults_of_test").Own
+    assert f"import sys\n\nsys.path += {[str(beside)]!r}\n\nimport faults_of_test\n" in source_of(
+        kind, "x"
+    )

@@ -43,7 +43,7 @@ def reference_of(text: str, what: str, folders: Iterable[Path]) -> UserReference
     """What ``module:Name``, ``module``, ``file.py`` or ``file.py:Name`` names.
 
     A file is looked for in these folders, in this order, unless its path is absolute; so is a
-    module. ``what`` begins the message of a UsageError.
+    module, and then where Python finds modules. ``what`` begins the message of a UsageError.
     """
     folders = [folder.absolute() for folder in folders]
     place, _, name = text.partition(":")
@@ -55,7 +55,9 @@ def reference_of(text: str, what: str, folders: Iterable[Path]) -> UserReference
         place, folders = found.stem, [found.parent]
     if not _NAME.fullmatch(place) or (name and not name.isidentifier()):
         raise UsageError(f"{what} {text!r:.80} names no class: {_FORMS}")
-    home = next((f for f in folders if _file_in(f, place) is not None), folders[0])
+    # Another process of ours may look for modules elsewhere than this one.
+    everywhere = [*folders, *(Path(entry).absolute() for entry in sys.path)]
+    home = next((f for f in everywhere if _file_in(f, place) is not None), folders[0])
     return UserReference(place, name, str(home))
 
 

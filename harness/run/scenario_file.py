@@ -8,7 +8,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from importlib import import_module
@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.core.errors import UsageError
 from harness.core.files import replace_file
+from harness.core.user_module import reference_of, reference_to
 from harness.plan.plan import Scenario
 
 NAME_LETTERS_MAX = 60
@@ -26,16 +27,20 @@ _PLAIN = (str, int, float, bool, type(None))
 _SEVERAL = (tuple, list, set, frozenset)
 
 
-def write_scenario(scenario: Scenario, runs_dir: Path, name: str, origin: str) -> Path:
+def write_scenario(
+    scenario: Scenario, runs_dir: Path, name: str, origin: str, folder: Path
+) -> Path:
     """The file of a scenario that was given as an object; the same object gives the same file.
 
-    ``name`` is what its runs are called, ``origin`` says where the object came from.
+    ``name`` is what its runs are called, ``origin`` says where the object came from, and
+    ``folder`` is where the module of its target is looked for, as if the file were there.
 
     Raises:
-        UsageError: something of it cannot be written as Python, or the file cannot be written.
+        UsageError: something of it cannot be written as Python, there is no file of its target, or
+            the file cannot be written.
     """
     stem = re.sub(r"\W+", "_", name).strip("_")[:NAME_LETTERS_MAX] or "scenario"
-    text = source_of(scenario, origin)
+    text = source_of(_with_place(scenario, folder), origin)
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     # The pytest plugin knows these folders: it lets no test be looked for in them.
     path = runs_dir / f"scenario-{stem}-{digest}" / f"{stem}.py"
@@ -45,6 +50,17 @@ def write_scenario(scenario: Scenario, runs_dir: Path, name: str, origin: str) -
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     return path
+
+
+def _with_place(scenario: Scenario, folder: Path) -> Scenario:
+    """The same, with the path of its target's file."""
+    if not scenario.target:
+        return scenario
+    found = reference_of(scenario.target, "target", (folder, Path.cwd()))
+    file = Path(found.folder, *found.module.split(".")).with_suffix(".py")
+    if "." in found.module or not file.is_file():  # of a package, or nowhere near
+        return scenario
+    return replace(scenario, target=f"{file}:{found.name}".rstrip(":"))
 
 
 def source_of(scenario: object, origin: str) -> str:
@@ -84,9 +100,12 @@ class _Writer:
         self.names: dict[str, Any] = {}
         self._from: dict[str, set[str]] = {"harness": {"Borrower"}}
         self._whole: dict[str, str] = {}
+        self._folders: set[str] = set()
 
     def imports(self) -> Iterator[str]:
         """The lines that import ``names``, and the base class of every scenario."""
+        if self._folders:  # of modules that a test found beside it
+            yield from ("import sys", "", f"sys.path += {sorted(self._folders)!r}", "")
         for module, alias in sorted(self._whole.items()):
             yield f"import {module}" + (f" as {alias}" if alias != module else "")
         for module, names in sorted(self._from.items()):
@@ -133,6 +152,9 @@ class _Writer:
         home = sys.modules.get(kind.__module__)
         if kind.__module__ == "__main__" or getattr(home, kind.__qualname__, None) is not kind:
             raise _unwritable(f"no module has {kind.__qualname__} under that name")
+        top = kind.__module__.partition(".")[0]
+        if top not in sys.stdlib_module_names and (reference := reference_to(kind)):
+            self._folders.add(reference.folder)
         alias = kind.__module__.replace(".", "_")
         self._whole[kind.__module__] = alias
         self.names[alias] = home

@@ -340,4 +340,4 @@ def chaos_run(request: pytest.FixtureRequest) -> "ChaosRun":
     """
     from harness.apps.pytest.pytest_runs import ChaosRun
 
-    return ChaosRun(_bench(request.config))
+    return ChaosRun(_bench(request.config), request.config.rootpath)

@@ -5,6 +5,7 @@ Imported by `harness.apps.pytest.pytest_plugin` only where a test asks for the f
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from harness.apps.gate.gate_runs import Bench
 from harness.core.errors import HarnessError, UsageError
@@ -22,6 +23,8 @@ class ChaosRun:
     """What the fixture ``chaos_run`` is; each call is a run."""
 
     _bench: Bench
+    _root: Path
+    """What pytest's names of tests start from."""
 
     def __call__(
         self,
@@ -58,8 +61,8 @@ class ChaosRun:
     def _file_of(self, scenario: object) -> str | os.PathLike[str]:
         if isinstance(scenario, Scenario):
             test = os.environ.get("PYTEST_CURRENT_TEST", "a test").rpartition(" (")[0] or "a test"
-            name = test.rpartition("::")[2]
-            return write_scenario(scenario, self._bench.runs_dir, name, test)
+            name, folder = test.rpartition("::")[2], (self._root / test.partition("::")[0]).parent
+            return write_scenario(scenario, self._bench.runs_dir, name, test, folder)
         if isinstance(scenario, str | os.PathLike):
             return scenario
         raise UsageError(
