@@ -103,13 +103,19 @@ def test_a_freeze_without_an_end_ends_all_the_same(tmp_path: Path) -> None:
             lambda client: client.kill("bureau", UNDO_SECONDS_MAX + 1),
             "kill is for 0 to 86400 seconds, not 86401",
         ),
+        (lambda client: client.thaw(()), "no process is named"),
     ],
-    ids=["unknown", "error", "negative", "too_long"],
+    ids=["unknown", "error", "negative", "too_long", "no one"],
 )
 def test_what_cannot_be_done_is_told(call: Any, told: str, tmp_path: Path) -> None:
     """In one line, and the supervisor goes on."""
     with pytest.raises(HarnessError, match=f"the stack's supervisor refused: .*{told}"):
         beside(tmp_path, call)
+
+
+def test_a_supervisor_of_the_version_before_understands_down() -> None:
+    """It takes no field that it does not know: what is as usual is left out."""
+    assert REQUESTS.encode(StackRequest("down")) == b'{"kind": "StackRequest", "do": "down"}\n'
 
 
 def test_what_is_no_request_is_refused_and_the_next_one_answered(tmp_path: Path) -> None:

@@ -122,11 +122,13 @@ def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, text: str) -> No
         load_state(tmp_path)
 
 
-def test_another_version_is_told(tmp_path: Path) -> None:
-    """The fields of another schema are not judged."""
+@pytest.mark.parametrize("version", [1, 99])
+def test_another_version_is_told(tmp_path: Path, version: int) -> None:
+    """The fields of another schema are not judged; `lendchaos down` ends such a stack, too."""
     save_state(a_stack(tmp_path))
-    (tmp_path / STATE_FILE).write_text('{"schema_version": 99}')
-    with pytest.raises(HarnessError, match="schema version 99, this program reads 2"):
+    (tmp_path / STATE_FILE).write_text(f'{{"schema_version": {version}}}')
+    told = f"schema version {version}, this program reads 2: .*lendchaos down"
+    with pytest.raises(HarnessError, match=told):
         load_state(tmp_path)
 
 
