@@ -154,6 +154,13 @@ class TargetParts:
         return next(iter(self.database_addresses), None)
 
     @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every ``host:port`` that the harness connects to, or has a link lead to."""
+        links = (link.upstream for link in self.links.values())
+        listening = (getattr(process, "listens", "") for process in self.processes.values())
+        return (*links, *filter(None, listening), *self.database_addresses, *self.read_at)
+
+    @property
     def questions(self) -> dict[str, str]:
         """What may be asked through each link, but for the one to the database."""
         asked = {name: link.asks for name, link in self.links.items()}
@@ -162,6 +169,14 @@ class TargetParts:
 
     def wrong(self) -> Iterator[str]:
         """Every declaration that cannot be, each with what would be valid."""
+        yield from self._wrong_links()
+        yield from self._wrong_processes()
+        try:
+            _ = self.database_addresses
+        except UsageError as error:
+            yield f"database {error}"
+
+    def _wrong_links(self) -> Iterator[str]:
         for name, link in self.links.items():
             yield from _name("links", name)
             if name == EDGE_LINK:
@@ -172,6 +187,8 @@ class TargetParts:
         for port, count in ports.items():
             if port is not None and count > 1:
                 yield f"links: {count} of them listen={port}; each must have a port of its own"
+
+    def _wrong_processes(self) -> Iterator[str]:
         for name, process in self.processes.items():
             yield from _name("processes", name)
             if isinstance(process, Program):
@@ -180,10 +197,8 @@ class TargetParts:
                 yield f"processes: {name} must be a Program(...), or a class of a stack part"
             elif getattr(process, "group", None) != name:
                 yield f'processes: {name} is a class whose group must be "{name}"'
-        try:
-            _ = self.database_addresses
-        except UsageError as error:
-            yield f"database {error}"
+            elif listens := getattr(process, "listens", ""):
+                yield from _address(f"processes: {name} listens", listens)
 
 
 def _is(value: Any, *kinds: type) -> bool:

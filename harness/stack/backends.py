@@ -148,12 +148,10 @@ class AttachedBackend(Backend):
         return attached_layout(links, self.parts)
 
     def hosts(self) -> Iterator[str]:
-        """The service's, those behind its further links, of its database and of its ledger."""
+        """The service's, and those of all parts that its target declares."""
         yield split_target(self.url)[0]
-        if self.parts is not None:
-            links = [link.upstream for link in self.parts.links.values()]
-            for address in (*links, *self.parts.database_addresses, *self.parts.read_at):
-                yield split_address(address)[0]
+        for address in () if self.parts is None else self.parts.addresses:
+            yield split_address(address)[0]
 
     def objections(self, settings: Settings, others: Iterable[Stack | None]) -> Iterator[str]:
         """What only the local stack can give, and a target that is a link of lendchaos."""

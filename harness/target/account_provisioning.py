@@ -19,7 +19,14 @@ from harness.plan.decline import Decline
 from harness.plan.lender_profile import LenderProfile
 from harness.plan.plan import Plan
 from harness.plan.population import AccountClass, PlannedBorrower, trials_of
-from harness.target.classification import NO_TRUTH, Answer, Classification, GroundTruth
+from harness.target.classification import (
+    NO_TRUTH,
+    Answer,
+    Classification,
+    GroundTruth,
+    is_false_decline,
+)
+from harness.target.declared import steps_of
 from harness.target.interface import Target
 from harness.target.request import (
     TERM_DAYS,
@@ -75,7 +82,11 @@ class AccountProvisioner:
         progress: Callable[[str], None],
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """``check`` is called every second of a long wait, and may raise to end it."""
+        """``check`` is called every second of a long wait, and may raise to end it.
+
+        UsageError, before anything is sent, where a step of the target makes no request.
+        """
+        steps_of(target)
         self._target = target
         self._lender: LenderProfile = target.profile
         self._edge_url = edge_url
@@ -93,9 +104,9 @@ class AccountProvisioner:
         """
         wanted = sorted({borrower.account_class for borrower in plan.borrowers})
         trials = trials_of(plan.borrowers, [c for c in wanted for _ in range(TRIALS_OF_A_CLASS)])
+        self._lender, self._term_days = plan.lender, plan.term_days  # their limits are of the plan
         accounts = self._register(trials)
         reads = any(arrival.reads_credit_line for arrival in plan.arrivals)
-        self._lender, self._term_days = plan.lender, plan.term_days
         by_class = {c: [b for b in trials if b.account_class is c] for c in wanted}
         unlike = [c for c in wanted if not self._behaves(by_class[c], accounts, reads=reads)]
         if AccountClass.GOOD in unlike:
@@ -144,6 +155,7 @@ class AccountProvisioner:
         """Register every borrower of the plan and open a session for each; HarnessError where the
         target refuses or does not answer.
         """
+        self._lender = plan.lender
         accounts: dict[str, str] = {}
         for start in range(0, len(plan.borrowers), REGISTER_BATCH):
             accounts |= self._register(plan.borrowers[start : start + REGISTER_BATCH])
@@ -217,9 +229,11 @@ class AccountProvisioner:
         truth = GroundTruth(expected_decline=borrower.account_class.expected_decline)
         declined = self._judged(Step.LOG_IN, reply, truth).outcome is Outcome.DECLINED
         provisioned = replace(provisioned, declined=declined)
-        # Someone who is registered was refused in person, rightly or not. Some users who cannot
-        # log in are a finding of the run, not the end of it.
-        if self._judged(Step.LOG_IN, reply).false_declined:
+        # Someone who is registered was refused in person, rightly or not, whatever else the rules
+        # of the target call it. Some users who cannot log in are a finding of the run, not the end
+        # of it.
+        refused = is_false_decline(reply.status, {})
+        if refused or self._judged(Step.LOG_IN, reply).false_declined:
             return provisioned
         try:
             session = self._target.session(reply)

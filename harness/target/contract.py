@@ -30,9 +30,15 @@ from harness.target.classification import (
     judge_credit_line,
     judge_log_in,
 )
-from harness.target.interface import OpenedSession, Target
+from harness.target.interface import Target
 from harness.target.ledger import PAGE_ENTRIES, Ledger, asked, moving
-from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
+from harness.target.request import (
+    BorrowerAccount,
+    LoanRequest,
+    NewAccount,
+    OpenedSession,
+    Request,
+)
 
 ACCOUNTS = "/v1/admin/accounts"
 SESSIONS = "/v1/sessions"
@@ -101,7 +107,7 @@ class ContractLedger(Ledger):
             ) from error
         return moving(entries, after)
 
-    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:
+    def invariants(self, patience: Patience) -> tuple[bool | None, tuple[str, ...]]:
         """What the target says of them, as `Ledger.invariants` says."""
         try:
             body = self._get(INVARIANTS, patience).json()

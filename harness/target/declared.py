@@ -3,10 +3,12 @@
 The class is asked for the requests of a borrower who does not exist, and nothing is sent.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import shlex
+from collections.abc import Iterator
 
 from harness.history.events import Step
 from harness.plan.population import AccountClass
+from harness.plan.target_parts import Program
 from harness.target.contract import INVARIANTS, LISTING, ContractLedger
 from harness.target.http_ledger import HttpLedger
 from harness.target.interface import Target
@@ -32,36 +34,29 @@ def absent(target: Target) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _requests(target: Target) -> Iterator[str]:
+def steps_of(target: Target) -> dict[str, Request]:
+    """The request of each step that the target has, as it leaves; UsageError where a method of the
+    class raises, or makes none.
+    """
     profile = target.profile
     ask = LoanRequest(_ACCOUNT, _KEY, profile.trial_amount, currency=profile.currency)
-    limit = profile.limit_of(AccountClass.GOOD)
-    new = NewAccount(_NAME, "password", AccountClass.GOOD, limit)
-    kinds: list[tuple[str, Callable[[], Sequence[Request]]]] = [
-        ("set-up", lambda: target.accounts([new]))
-    ]
+    made: dict[str, Request] = {}
     if target.offers(Step.LOG_IN):
-        kinds.append(("log-in", lambda: [target.log_in(_ACCOUNT)]))
+        made["log-in"] = target.log_in(_ACCOUNT)
     if target.offers(Step.CREDIT_LINE):
-        kinds.append(("credit line", lambda: [target.credit_line(_ACCOUNT)]))
-    kinds.append(("borrow", lambda: [target.borrow(ask)]))
+        made["credit line"] = target.credit_line(_ACCOUNT)
+    made["borrow"] = target.borrow(ask)
     if target.finds_by_key:
-        kinds.append(("by key", lambda: [target.find_by_key(_ACCOUNT, _KEY)]))
-    for what, make in kinds:
-        yield from _told(target, what, make)
+        made["by key"] = target.find_by_key(_ACCOUNT, _KEY)
+    return {what: target.addressed(request, _ACCOUNT) for what, request in made.items()}
 
 
-def _told(target: Target, what: str, make: Callable[[], Sequence[Request]]) -> Iterator[str]:
-    """The requests of one kind, each once; a class may not be able to tell before a run."""
-    try:
-        texts = [str(target.addressed(request, _ACCOUNT)) for request in make()]
-    except Exception as error:  # noqa: BLE001  # of the user's class: the run would tell
-        yield f"{what}: not known before the run ({type(error).__name__}: {error})"
-        return
-    for text in dict.fromkeys(texts):
-        yield f"{what}: {text}"
-    if not texts:
-        yield f"{what}: no request"
+def _requests(target: Target) -> Iterator[str]:
+    limit = target.profile.limit_of(AccountClass.GOOD)
+    new = NewAccount(_NAME, "password", AccountClass.GOOD, limit)
+    set_up = [f"set-up: {target.addressed(request)}" for request in target.accounts([new])]
+    yield from dict.fromkeys(set_up or ["set-up: no request"])
+    yield from (f"{what}: {request}" for what, request in steps_of(target).items())
 
 
 def _health(target: Target) -> Iterator[str]:
@@ -79,8 +74,10 @@ def _ledger(target: Target) -> Iterator[str]:
             yield f"ledger: GET {LISTING}, GET {INVARIANTS}"
         case HttpLedger() as ledger:
             yield f"ledger: {ledger.request}"
-        case SqlLedger():
+        case SqlLedger() as ledger:
             yield "ledger: SELECTs, by the query of the target"
+            if not ledger.addresses:
+                yield "ledger: a connection that the target opens itself"
         case other:
             yield f"ledger: whatever {type(other).__name__} reads"
 
@@ -91,7 +88,26 @@ def _addresses(target: Target) -> Iterator[str]:
     for name, link in parts.links.items():
         where = "a port that is chosen" if link.listen is None else f"port {link.listen}"
         yield f"address: {link.upstream}, behind the link {name}, which listens on {where}"
-    if parts.database_address is not None:
-        yield f"address: {parts.database_address}, the database"
-    for name, program in parts.programs.items():
-        yield f"process {name}: {' '.join(program.command)}"
+        yield from _question(f"link {name}", link.asks)
+    for address in parts.database_addresses:
+        yield f"address: {address}, the database: statements of database faults, and an audit of it"
+    for address in parts.read_at:
+        yield f"address: {address}, where the ledger is read"
+    for name, process in parts.processes.items():
+        if isinstance(process, Program):
+            how = shlex.join(process.command)
+        else:
+            how = f"the class {process.__module__}.{process.__qualname__}"
+        at = getattr(process, "listens", "")
+        yield f"process {name}: {how}{at and f', which listens at {at}'}"
+        yield from _question(f"process {name}", getattr(process, "asks", None), at and "nothing")
+
+
+def _question(what: str, asks: str | None, otherwise: str = "") -> Iterator[str]:
+    """What may be asked there: a path by HTTP, any other text as it is sent."""
+    if asks is not None and asks.startswith("/"):
+        yield f"{what}: GET {asks}"
+    elif asks is not None:
+        yield f"{what}: {asks!r} is sent" if asks else f"{what}: what it says first is read"
+    elif otherwise:
+        yield f"{what}: connected to, and asked {otherwise}"

@@ -1,19 +1,34 @@
 """A lender's ledger as its own API lists it, read at the service itself, around every link."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
+from harness.core.addresses import join_address, split_address
 from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import NO_PATIENCE, Patience
 from harness.core.money import whole_minor
 from harness.history.ledger_facts import LedgerEntry
+from harness.plan.checked import type_problems
 from harness.target.answers import ABSENT, json_in, require_path, value_at
-from harness.target.ledger import COLUMNS, PAGE_ENTRIES, REQUIRED, Ledger, asked, entry_of, moving
+from harness.target.ledger import (
+    COLUMNS,
+    PAGE_ENTRIES,
+    REQUIRED,
+    Ledger,
+    asked,
+    entry_of,
+    moving,
+    unclear,
+)
 from harness.target.request import Request
 
 if TYPE_CHECKING:
     from harness.target.interface import Target
+
+HTTP_PORT = 80
 
 
 @dataclass(frozen=True)
@@ -22,7 +37,8 @@ class HttpLedger(Ledger):
 
     ``columns`` says for each of `harness.target.ledger.COLUMNS` which field of a listed loan it is;
     ``entries`` is the field of the answer that holds the list, "" for the answer itself. ``after``
-    and ``limit`` are what the query calls the cursor and the length of a page.
+    and ``limit`` are what the query calls the cursor and the length of a page. ``url`` is for a
+    listing at another address than that of the target; its path has no prefix of the target's.
     """
 
     path: str
@@ -33,10 +49,13 @@ class HttpLedger(Ledger):
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     statuses: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
-    minor: Callable[[Any], int] = field(default=whole_minor, repr=False)
+    minor: Callable[[Any], int] = field(default=whole_minor, repr=False, init=False)
+    addresses: tuple[str, ...] = field(default=(), repr=False, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse columns that are none, before anything is read."""
+        """Refuse what cannot be, before anything is read."""
+        for wrong in type_problems(self):
+            raise UsageError(f"HttpLedger: {wrong}")
         if missing := [name for name in REQUIRED if name not in self.columns]:
             raise UsageError(f"HttpLedger: columns lack {', '.join(missing)}")
         if unknown := [name for name in self.columns if name not in COLUMNS]:
@@ -44,11 +63,18 @@ class HttpLedger(Ledger):
             raise UsageError(f"HttpLedger: {said}")
         for path in (*self.columns.values(), *filter(None, [self.entries])):
             require_path(path)
+        for wrong in self.request.wrong():
+            raise UsageError(f"HttpLedger: {wrong}")
+        if self.url:
+            object.__setattr__(self, "addresses", (_address_of(self.url),))
 
     def of(self, target: "Target") -> Self:
-        """At the address of this target, with money as it writes it."""
-        path = f"{target.prefix}{self.path}"
-        return replace(self, url=target.url, path=path, minor=target.minor)
+        """With money as this target writes it; at its address, unless it has one of its own."""
+        made = self if self.url else replace(self, path=f"{target.prefix}{self.path}")
+        made = copy(made)
+        object.__setattr__(made, "url", (self.url or target.url).rstrip("/"))
+        object.__setattr__(made, "minor", target.minor)
+        return made
 
     @property
     def request(self) -> Request:
@@ -71,8 +97,24 @@ class HttpLedger(Ledger):
         return moving([self._entry(row) for row in listed], after)
 
     def _entry(self, row: Any) -> LedgerEntry:
+        """A field that a row lacks is null; a row of this run must have the needed ones."""
         found = {name: value_at(row, path) for name, path in self.columns.items()}
-        if missing := [name for name, value in found.items() if value is ABSENT]:
-            fields = ", ".join(self.columns[name] for name in missing)
-            raise HarnessError(f"the audit listing is not as declared: a loan has no {fields}")
-        return entry_of(found, self.minor, self.statuses)
+        missing = [name for name, value in found.items() if value is ABSENT]
+        lacks = ", ".join(self.columns[name] for name in missing if name in REQUIRED)
+        if "cursor" in missing:
+            raise HarnessError(f"the audit listing is not as declared: a loan has no {lacks}")
+        entry = entry_of(found | dict.fromkeys(missing), self.minor, self.statuses)
+        return unclear(entry, f"a loan of this run has no {lacks}") if lacks else entry
+
+
+def _address_of(url: str) -> str:
+    """``host:port`` of an address of HTTP; UsageError where it is none."""
+    try:
+        parts = urlsplit(url)
+        address = join_address(parts.hostname or "", parts.port or HTTP_PORT)
+        split_address(address)
+    except (ValueError, UsageError):
+        address = ""
+    if not address or parts.scheme != "http" or parts.username is not None or parts.query:
+        raise UsageError(f'HttpLedger: url {url!r:.80} must be like "http://127.0.0.1:8000"')
+    return address

@@ -214,6 +214,7 @@ class Target:
             links=self.links,
             processes=self.processes,
             database=self.database,
+            read_at=() if self.ledger is None else tuple(self.ledger.addresses),
         )
 
     def minor(self, shown: Any) -> int:

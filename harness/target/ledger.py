@@ -6,8 +6,9 @@ unread, never as a clean ledger.
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
@@ -15,9 +16,11 @@ from harness.core.errors import HarnessError, PutOffError
 from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
 from harness.core.http_messages import Reply
 from harness.core.http_times import retry_after_s
+from harness.core.rows import plain
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.target.request import Request
 from harness.target.transport import call
+from harness.target.user_methods import Method, each, guard, one_of, or_none, pair
 
 PAGE_ENTRIES = 1000
 PAGES_MAX = 2000
@@ -29,14 +32,36 @@ PUT_OFF_SECONDS_MAX = 60.0
 REQUIRED = ("cursor", "key", "account", "principal")
 COLUMNS = (*REQUIRED, "loan", "payments", "status", "balance", "at")
 """What a ledger of SQL or HTTP shows of a loan."""
+_ENTRIES = each(one_of(LedgerEntry), list)
+_METHODS = {
+    "cursor": Method("a whole number or text", one_of(int, str)),
+    "listing": Method("a list of LedgerEntries and a cursor", pair(_ENTRIES, one_of(int, str))),
+    "page": Method("a list of LedgerEntries", _ENTRIES),
+    "invariants": Method(
+        "True, False or None, and a tuple of texts",
+        pair(or_none(one_of(bool)), each(one_of(str))),
+    ),
+    "rows": Method("a list of LedgerEntries, or None", or_none(_ENTRIES)),
+    "by_key": Method("a tuple of KeyedLoans, or None", or_none(each(one_of(KeyedLoan)))),
+}
 
 
 class Ledger(ABC):
     """One target's ledger. Cursor 0 is its beginning, any other one that of an entry.
 
+    ``addresses`` are each ``host:port`` at which it is read, beside that of the target itself.
+
     Raises:
-        HarnessError: it cannot be read to its end or in time, or is not as agreed.
+        HarnessError: it cannot be read to its end or in time, or is not as agreed. Whatever a class
+            of the user's raises becomes one, with its place: unread is not clean.
     """
+
+    addresses: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Have mistakes in the methods of a user's class told with their place."""
+        super().__init_subclass__(**more)
+        guard(cls, _METHODS, HarnessError)
 
     def of(self, target: Any) -> Self:  # noqa: ARG002
         """The same for one target, whose address, headers and money it may need."""
@@ -72,9 +97,11 @@ class Ledger(ABC):
         the end of the listing.
         """
 
-    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:  # noqa: ARG002
-        """Whether the target says that all its invariants hold, and which it says do not."""
-        return True, ()
+    def invariants(self, patience: Patience) -> tuple[bool | None, tuple[str, ...]]:  # noqa: ARG002
+        """Whether the target says that all its invariants hold, and which it says do not; None
+        where it says nothing of them.
+        """
+        return None, ()
 
     def rows(self, accounts: frozenset[str]) -> list[LedgerEntry] | None:  # noqa: ARG002
         """Every loan of these accounts, from a second source; None where there is none."""
@@ -83,6 +110,27 @@ class Ledger(ABC):
     def by_key(self, key: str) -> tuple[KeyedLoan, ...] | None:  # noqa: ARG002
         """The loans under one key, asked for alone; None where they are not known."""
         return None
+
+    @property
+    def finds_by_key(self) -> bool:
+        """Whether it can be asked for one key at all."""
+        return type(self).by_key is not Ledger.by_key
+
+
+@dataclass(frozen=True, slots=True)
+class UnclearEntry(LedgerEntry):
+    """A row whose money cannot be read, for this reason; that of someone else does no harm."""
+
+    trouble: str = ""
+
+
+def clear(entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    """Rows that count; HarnessError where one of them is not clear."""
+    found = list(entries)
+    for entry in found:
+        if isinstance(entry, UnclearEntry):
+            raise HarnessError(entry.trouble)
+    return found
 
 
 def asked(url: str, request: Request, patience: Patience, seconds: float | None = None) -> Reply:
@@ -107,26 +155,28 @@ def moving(entries: list[LedgerEntry], after: int | str) -> list[LedgerEntry]:
 def entry_of(
     row: Mapping[str, Any], minor: Callable[[Any], int], statuses: Mapping[str, str]
 ) -> LedgerEntry:
-    """One loan from its `COLUMNS`; HarnessError where a value is not what it is for.
+    """One loan from its `COLUMNS`, an `UnclearEntry` where its money is not as declared.
 
     Null is no key, no account and no money: a row of someone else must not end the reading.
+    HarnessError for a cursor that is none.
     """
     cursor = row["cursor"]
-    if isinstance(cursor, Decimal) and cursor == int(cursor):
+    if isinstance(cursor, Decimal) and cursor.is_finite() and cursor == cursor.to_integral_value():
         cursor = int(cursor)
     if isinstance(cursor, bool) or not isinstance(cursor, int | str):
         raise HarnessError(f"the ledger's cursor {cursor!r} must be a whole number or text")
-    loan_id = _text(row.get("loan", cursor))
+    loan_id, trouble = _text(row.get("loan")) or _text(cursor), ""
+    principal, payments, balance = 0, 0, 0
     try:
         principal = _money(row["principal"], minor)
         payments = int(row.get("payments", 1) or 0)
         balance = principal if payments > 0 else 0
         if "balance" in row:
             balance = _money(row["balance"], minor)
-    except (ValueError, TypeError) as error:
-        raise HarnessError(f"the ledger's loan {loan_id} is not as declared: {error}") from error
+    except (ValueError, TypeError, ArithmeticError) as error:
+        trouble = f"the ledger's loan {loan_id} is not as declared: {error}"
     status = _text(row.get("status"))
-    return LedgerEntry(
+    entry = LedgerEntry(
         cursor=cursor,
         loan_id=loan_id,
         account_id=_text(row["account"]),
@@ -137,6 +187,12 @@ def entry_of(
         created_at=_text(row.get("at")),
         status=statuses.get(status, status),
     )
+    return unclear(entry, trouble) if trouble else entry
+
+
+def unclear(entry: LedgerEntry, trouble: str) -> UnclearEntry:
+    """The same row, of which this is not clear."""
+    return UnclearEntry(**{**plain(entry), "trouble": trouble})
 
 
 def keyed(entry: LedgerEntry) -> KeyedLoan:

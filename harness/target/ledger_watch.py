@@ -15,7 +15,7 @@ from harness.core.errors import HarnessError
 from harness.core.http_calls import Patience
 from harness.history.ledger_facts import LedgerEntry, LedgerReading
 from harness.target.interface import Target
-from harness.target.ledger import PUT_OFF_SECONDS_MAX
+from harness.target.ledger import PUT_OFF_SECONDS_MAX, clear
 
 BETWEEN_READINGS_SECONDS = 1.0
 QUIET_SECONDS_MAX = 20.0
@@ -55,14 +55,16 @@ class OwnLoans:
     acknowledged: frozenset[str] = frozenset()
 
     def of(self, entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
-        """The rows of this run, and all others of the same loans."""
+        """The rows of this run, and all others of the same loans; HarnessError where one of them
+        is not clear.
+        """
         entries = list(entries)
         loans = {
             entry.loan_id
             for entry in entries
             if entry.idempotency_key in self.keys or entry.account_id in self.accounts
         }
-        return [entry for entry in entries if entry.loan_id in loans]
+        return clear(entry for entry in entries if entry.loan_id in loans)
 
 
 class LedgerWatch:

@@ -29,6 +29,7 @@ from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.ledger_watch import LedgerSource, LedgerWatch, OwnLoans
 from harness.target.request import BorrowerAccount, Request
 from harness.target.transport import call
+from harness.target.user_methods import UNREADABLE, UserCodeError
 
 ASKED_AT_ONCE = 4
 """As many as log in at once, which each of them may have to."""
@@ -71,7 +72,8 @@ def read_ledger(
         accounts=frozenset(borrower.account_id for borrower in borrowers),
         acknowledged=frozenset(key.key for key in sent if key.acknowledged),
     )
-    if source.target.ledger is None:
+    target = source.target
+    if target.ledger is None:
         return LedgerReading(read=False, complete=False, source="none", error=NO_LEDGER)
     reading = LedgerWatch(source, ours).read(plan.settings.ledger_settle_s)
     if not reading.read:
@@ -80,7 +82,7 @@ def read_ledger(
     seed = plan.settings.seed
     sample = _sample([key for key in sent if key.key in listed], LISTED_MAX, seed)
     asked = sample[:1] + chosen([key for key in sent if key.key not in listed], seed)
-    if not asked:
+    if not asked or not (target.finds_by_key or target.ledger.finds_by_key):
         return reading
     # A borrower with a loan asks first, for a key of no one: is the key looked at, at all?
     unsent = replace(asked[0], key=str(uuid.uuid4()), acknowledged=False)
@@ -168,7 +170,10 @@ class KeyQuestions:
                 account = borrower.as_seen(self._log_in_again(borrower))
                 reply = self._call(target.find_by_key(account, sent.key), account)
             return target.loans(reply)
-        except (HarnessError, ValueError, KeyError, IndexError, TypeError):
+        except UserCodeError as error:
+            self._source.progress(f"no clear answer: {error}")
+            return None
+        except (HarnessError, *UNREADABLE):
             return None
 
     def _log_in_again(self, borrower: ProvisionedBorrower) -> str:

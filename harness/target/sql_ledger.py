@@ -7,16 +7,27 @@ newest entry, one key. Every question is a connection of its own, around every l
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.core.connections import connect
+from harness.core.connections import DATABASE_FORM, connect, database_addresses
 from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import NO_PATIENCE, Patience
 from harness.core.money import whole_minor
 from harness.core.rows import reason_of
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
-from harness.target.ledger import COLUMNS, PAGE_ENTRIES, REQUIRED, Ledger, entry_of, keyed, moving
+from harness.plan.checked import type_problems
+from harness.target.ledger import (
+    COLUMNS,
+    PAGE_ENTRIES,
+    REQUIRED,
+    Ledger,
+    clear,
+    entry_of,
+    keyed,
+    moving,
+)
 
 if TYPE_CHECKING:
     from harness.target.interface import Target
@@ -25,6 +36,7 @@ CONNECT_SECONDS_MAX = 3
 _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=10000"
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s", "numeric": ":1", "named": ":1"}
 """Where a value goes, by the ``paramstyle`` of a driver (PEP 249)."""
+_DATABASE = f"database must be {DATABASE_FORM}, or a function that opens a connection"
 SHOWN_MAX = 20
 """Rows of one check that are reported."""
 
@@ -43,16 +55,27 @@ class SqlLedger(Ledger):
     database: str | Callable[[], Any] = field(repr=False)
     checks: Mapping[str, str] = field(default_factory=dict)
     statuses: Mapping[str, str] = field(default_factory=dict)
-    minor: Callable[[Any], int] = field(default=whole_minor, repr=False)
+    minor: Callable[[Any], int] = field(default=whole_minor, repr=False, init=False)
+    addresses: tuple[str, ...] = field(default=(), repr=False, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse what is no query, before anything is read."""
-        if not isinstance(self.query, str) or not self.query.strip():
+        """Refuse what cannot be, before anything is read."""
+        for wrong in type_problems(self):
+            is_secret = wrong.startswith("database ")
+            raise UsageError(f"SqlLedger: {_DATABASE if is_secret else wrong}")
+        if not self.query.strip():
             raise UsageError(f"SqlLedger: {self.query!r:.60} must be a SELECT with {_wanted()}")
+        if isinstance(self.database, str):
+            try:
+                object.__setattr__(self, "addresses", database_addresses(self.database))
+            except UsageError as error:
+                raise UsageError(f"SqlLedger: database {error}") from error
 
     def of(self, target: "Target") -> Self:
         """With money as this target writes it."""
-        return replace(self, minor=target.minor)
+        made = copy(self)
+        object.__setattr__(made, "minor", target.minor)
+        return made
 
     def cursor(self, check: Callable[[], object] = lambda: None) -> int | str:
         """That of the newest entry alone."""
@@ -74,17 +97,18 @@ class SqlLedger(Ledger):
 
     def by_key(self, key: str) -> tuple[KeyedLoan, ...]:
         """Every loan under one key."""
-        found = {each.loan_id: each for each in self._entries("WHERE entries.key = {}", key)}
+        rows = clear(self._entries("WHERE entries.key = {}", key))
+        found = {each.loan_id: each for each in rows}
         return tuple(map(keyed, found.values()))
 
-    def invariants(self, patience: Patience) -> tuple[bool, tuple[str, ...]]:  # noqa: ARG002
-        """Every row that a check found."""
+    def invariants(self, patience: Patience) -> tuple[bool | None, tuple[str, ...]]:  # noqa: ARG002
+        """Every row that a check found; nothing is known where there is no check."""
         violations = tuple(
             f"{name}: {', '.join(map(str, row.values()))}"
             for name, query in self.checks.items()
             for row in self._rows(query)[:SHOWN_MAX]
         )
-        return not violations, violations
+        return (not violations if self.checks else None), violations
 
     def _entries(self, end: str, *values: Any) -> list[LedgerEntry]:
         query = self.query.strip().rstrip(";")

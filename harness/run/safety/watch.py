@@ -22,7 +22,7 @@ from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan, accepted, allowance_s
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety.detectors import FailureCusum, Payouts
-from harness.target.ledger import PAGE_ENTRIES, PUT_OFF_SECONDS_MAX, Ledger
+from harness.target.ledger import PUT_OFF_SECONDS_MAX, Ledger, UnclearEntry
 
 READ_EVERY_SECONDS = 0.1
 """How long a failure may go unseen; a tenth of the second in which everything has to be healed."""
@@ -34,7 +34,9 @@ one of its own connections, which it will need when it comes back."""
 AGAIN_SECONDS = 6.0
 """For which a loan is read again and again: it may be paid out anew after it was first listed."""
 AGAIN_ENTRIES_MAX = 1000
-PAGES_MAX = 5
+ENTRIES_MAX = 5000
+PAGES_MAX = 100
+"""A lender may list fewer at once than it is asked for; an end that never comes ends a look."""
 JOIN_SECONDS_MAX = 3.0
 
 _log = logging.getLogger("lendchaos.safety")
@@ -159,7 +161,9 @@ class SafetyWatch:
                     pause_s = max(pause_s, min(error.wait_s, PUT_OFF_SECONDS_MAX))
                 continue
             pause_s = ASK_EVERY_SECONDS
-            self._look_at(payouts, payouts.feed(entries))
+            # What is not clear is told when the ledger is read at the end.
+            known = [entry for entry in entries if not isinstance(entry, UnclearEntry)]
+            self._look_at(payouts, payouts.feed(known))
 
     def _look_at(self, payouts: Payouts, doubled: list[str]) -> None:
         if doubled and self._stop_if.double_disbursement:
@@ -207,16 +211,12 @@ class LedgerTail:
         now = time.monotonic()
         after = self._marks[0][1] if self._marks else self.cursor
         found: list[LedgerEntry] = []
-        ledger = self.ledger
         for _ in range(PAGES_MAX):
-            if ledger is None:
-                break
-            page = ledger.page(after, ASK_TIMEOUT_SECONDS)
+            page = [] if self.ledger is None else self.ledger.page(after, ASK_TIMEOUT_SECONDS)
             found += page
-            if page:
-                after = page[-1].cursor
-            if len(page) < PAGE_ENTRIES:
+            if not page or len(found) >= ENTRIES_MAX:
                 break
+            after = page[-1].cursor
         self.answered += 1
         if found and found[-1].cursor != self.cursor:
             fresh = list(takewhile(lambda e: e.cursor != self.cursor, reversed(found)))
