@@ -2,13 +2,17 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
 
+from harness.core.money import YUAN, Currency
+from harness.history.run_directory import RunDirectory
 from harness.report.markdown import BYTES_MAX, escaped, summary
 from harness.report.suite import GateSuite
 from harness.verdict.types import Finding, Verdict, Weight
+from tests.builders import plan_of
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 
 
@@ -38,6 +42,21 @@ def test_a_failing_finding_is_not_folded_and_said_once() -> None:
     assert "a worker is missing" in open_
     assert "seen before" in folded
     assert folded.count("<details>") == 0
+
+
+@pytest.mark.parametrize("currency", [YUAN, Currency("EUR")])
+def test_money_is_told_in_the_currency_of_the_run(tmp_path: Path, currency: Currency) -> None:
+    """As its plan names it, which lies beside its report."""
+    plan = plan_of()
+    run = RunDirectory.create(
+        tmp_path, replace(plan, lender=replace(plan.lender, currency=currency))
+    )
+    planted = with_finding(verdict_of(BAD), "corrupt", Weight.FAIL, "745 loans differ")
+    ledger = replace(planted.reconciliation, principal_at_risk_fen=123_400, corrupt=745)
+    made = suite_of(replace(planted, reconciliation=ledger))
+    text = summary([replace(made, runs=(replace(made.runs[0], path=run.path),))])
+
+    assert f"1,234.00 {currency.word or currency.code} at risk" in text
 
 
 def test_the_report_is_linked_where_its_address_is_known() -> None:
