@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError, PutOffError
 from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
 from harness.core.http_messages import Reply
 from harness.core.http_times import retry_after_s
-from harness.core.rows import plain
+from harness.core.rows import plain, reason_of
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.target.request import Request
 from harness.target.transport import call
@@ -173,8 +173,8 @@ def entry_of(
         balance = principal if payments > 0 else 0
         if "balance" in row:
             balance = _money(row["balance"], minor)
-    except (ValueError, TypeError, ArithmeticError) as error:
-        trouble = f"the ledger's loan {loan_id} is not as declared: {error}"
+    except Exception as error:  # noqa: BLE001  # a class may read its money in its own way
+        trouble = f"the ledger's loan {loan_id} is not as declared: {reason_of(error)}"
     status = _text(row.get("status"))
     entry = LedgerEntry(
         cursor=cursor,

@@ -15,6 +15,7 @@ from harness.core.connections import DATABASE_FORM, connect, database_addresses
 from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import NO_PATIENCE, Patience
 from harness.core.money import whole_minor
+from harness.core.places import message_of, place_of
 from harness.core.rows import reason_of
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.plan.checked import type_problems
@@ -130,6 +131,8 @@ class SqlLedger(Ledger):
                 cursor.execute(text, values) if values else cursor.execute(text)
                 names = [str(column[0]).lower() for column in cursor.description]
                 return [_by_name(names, row) for row in cursor.fetchall()]
+        except HarnessError:
+            raise
         except Exception as error:  # a driver may raise anything: unread is not clean
             raise HarnessError(f"the ledger cannot be read: {reason_of(error)}") from error
 
@@ -137,7 +140,11 @@ class SqlLedger(Ledger):
         if isinstance(self.database, str):
             bounds = {"connect_timeout": CONNECT_SECONDS_MAX, "options": _READ_ONLY}
             return connect(self.database, **bounds)
-        return self.database()
+        try:
+            return self.database()
+        except Exception as error:
+            text = f"{place_of(error)}: to open the ledger raised {message_of(error)}"
+            raise HarnessError(text) from error
 
 
 def _by_name(names: list[str], row: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from harness.plan.population import AccountClass
 from harness.target.answers import FIELD_PATH
 from harness.target.classification import Classification
 from harness.target.request import OpenedSession, Request
-from harness.target.user_methods import Method, UnlikeError, each, kind_of, one_of
+from harness.target.user_methods import UNREADABLE, Method, UnlikeError, each, kind_of, one_of
 
 _PATH = re.compile(r"/[!-~]*")
 _FIELD = re.compile(f"|{FIELD_PATH.pattern}")
@@ -126,13 +126,14 @@ _ASKS = Method('a Request, like Request("POST", "/loans", ...)', _request)
 METHODS = {
     "accounts": Method("a list of Requests", each(_request)),
     "account_ids": Method(
-        "a dict of account ids by name, each a text or a whole number", _ids, reads_answer=True
+        "a dict of account ids by name, each a text or a whole number", _ids, may_raise=UNREADABLE
     ),
     "headers": Method("a dict of headers, texts by name", _headers),
     **dict.fromkeys(("log_in", "credit_line", "borrow", "find_by_key"), _ASKS),
-    "session": Method('OpenedSession("token")', _session, reads_answer=True),
-    "grants": Method("True or False", one_of(bool), reads_answer=True),
+    "session": Method('OpenedSession("token")', _session, may_raise=UNREADABLE),
+    "grants": Method("True or False", one_of(bool), may_raise=UNREADABLE),
     "classify": Method("a Classification with one of Outcome's as its outcome", _judged),
-    "loans": Method("a tuple of KeyedLoans", each(one_of(KeyedLoan)), reads_answer=True),
+    "minor": Method("a whole number of minor units", one_of(int), may_raise=(ValueError,)),
+    "loans": Method("a tuple of KeyedLoans", each(one_of(KeyedLoan)), may_raise=UNREADABLE),
 }
 """Methods of a target by name, and what each has to return."""

@@ -31,13 +31,13 @@ class UnlikeError(Exception):
 class Method:
     """What one method has to return, in words and as it is read.
 
-    ``read`` gives the value as it is used, and raises `UnlikeError`. A method that ``reads_answer``
-    may raise `UNREADABLE`.
+    ``read`` gives the value as it is used, and raises `UnlikeError`. ``may_raise`` is what it may
+    say so that there is nothing of the kind.
     """
 
     returns: str
     read: Callable[[Any], Any]
-    reads_answer: bool = False
+    may_raise: tuple[type[Exception], ...] = ()
 
 
 def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> None:
@@ -67,11 +67,9 @@ def _guarded(
         except UnlikeError as unlike:
             text = f"{where} returned {unlike}; it must return {method.returns}"
             raise error(f"{place_of_function(act)}: {text}") from None
-        except (HarnessError, UserCodeError):
+        except (HarnessError, UserCodeError, *method.may_raise):
             raise
         except Exception as raised:
-            if method.reads_answer and isinstance(raised, UNREADABLE):
-                raise
             theirs = any(is_theirs(f.filename) for f in extract_tb(raised.__traceback__))
             place = place_of(raised) if theirs else place_of_function(act)
             raise error(f"{place}: {where} raised {message_of(raised)}") from raised

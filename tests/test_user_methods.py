@@ -1,0 +1,166 @@
+"""A mistake in a user's class is one line with class, method, file and line, wherever it is met."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from harness.core.errors import HarnessError
+from harness.core.http_calls import NO_PATIENCE
+from harness.core.http_messages import Reply
+from harness.history.events import Step
+from harness.target.account_provisioning import AccountProvisioner
+from harness.target.classification import NO_TRUTH, Answer, Classification
+from harness.target.declared import declared
+from harness.target.interface import Target
+from harness.target.ledger import Ledger
+from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
+from harness.target.user_methods import UserCodeError
+
+HERE = r"^tests/test_user_methods\.py:\d+: "
+ACCOUNT = BorrowerAccount("1", "id", "password", "token")
+ASK = LoanRequest(ACCOUNT, "key", 100)
+REPLY = Reply(200, b"{}")
+POST = Request("POST", "/loans")
+
+
+class Lender(Target):
+    """The least that there can be."""
+
+    url = "http://127.0.0.1:1"
+
+    def borrow(self, ask: LoanRequest) -> Request:
+        """A loan."""
+        return Request("POST", "/loans", key=ask.key)
+
+
+def having(base: type = Lender, **methods: Callable[..., Any]) -> Any:
+    """A target, or a ledger, whose class has these methods."""
+    return type("Wrong", (base,), methods)()
+
+
+def fails(*_: Any, **__: Any) -> Any:
+    """A mistake."""
+    return {}["name"]
+
+
+@pytest.mark.parametrize(
+    ("name", "returned", "why"),
+    [
+        ("borrow", None, r"None; it must return a Request"),
+        ("borrow", {"a": 1}, "a value of type dict; it must"),
+        ("borrow", Request("POST", "/", {"a": Decimal(1)}), "its json cannot be sent: .*Decimal"),
+        ("borrow", Request("POST", "/", {"a": float("nan")}), "its json cannot be sent"),
+        ("borrow", Request("POST", "loans"), "its path 'loans' must be"),
+        ("borrow", Request("POST", "/a b"), "its path '/a b' must be"),
+        ("borrow", Request("post", "/"), "its method must be in capitals"),
+        ("borrow", Request("POST", "/", headers={"a": 1}), "its headers must be"),  # type: ignore[dict-item]
+        ("borrow", Request("POST", "/", query={"a": None}), "its query must be"),  # type: ignore[dict-item]
+        ("borrow", Request("POST", "/", key=1), "its key and its name"),  # type: ignore[arg-type]
+        ("borrow", Request("POST", "/", expects="2"), "its expects '2' must"),  # type: ignore[arg-type]
+        ("accounts", POST, "a value of type Request; it must return a list"),
+        ("accounts", [POST, None], "a value of type list with None in it"),
+        ("headers", None, "None; it must return a dict"),
+        ("headers", {"X-Who": 5}, "a value of type int as 'X-Who'"),
+        ("account_ids", {"1": 2.5}, "a value of type float as the id of '1'"),
+        ("account_ids", {"1": True}, "a value of type bool as the id of '1'"),
+        ("account_ids", ["1"], "a value of type list; it must return a dict of account ids"),
+        ("session", "token", "a value of type str; it must return OpenedSession"),
+        ("grants", 1, "a value of type int; it must return True or False"),
+        ("classify", None, "None; it must return a Classification"),
+        ("classify", Classification("ok"), "a Classification with a value of type str"),  # type: ignore[arg-type]
+        ("loans", [{}], "a value of type dict in it; it must return a tuple of KeyedLoans"),
+        ("minor", "5", "a value of type str; it must return a whole number"),
+    ],
+)
+def test_what_a_method_returns_is_looked_at(name: str, returned: Any, why: str) -> None:
+    """With what it must be; never with a value, which may be a secret."""
+    arguments: dict[str, tuple[Any, ...]] = {
+        "account_ids": ([], []),
+        "accounts": ([],),
+        "borrow": (ASK,),
+        "classify": (Step.BORROW, Answer(), NO_TRUTH),
+        "grants": (REPLY, ASK),
+        "headers": (ACCOUNT,),
+    }
+    target = having(**{name: lambda *_: returned})
+    with pytest.raises(UserCodeError, match=f"{HERE}Wrong.{name} returned .*{why}"):
+        getattr(target, name)(*arguments.get(name, (REPLY,)))
+
+
+def test_what_it_raises_is_told_with_its_place() -> None:
+    """Where it says that an answer has nothing of the kind, it may."""
+    for name in ("borrow", "headers", "log_in", "classify"):
+        with pytest.raises(UserCodeError, match=f"{HERE}Wrong.{name} raised KeyError: 'name'"):
+            getattr(having(**{name: fails}), name)(*[ASK] * (3 if name == "classify" else 1))
+    for name in ("session", "loans", "grants"):
+        with pytest.raises(KeyError):
+            getattr(having(**{name: fails}), name)(*[REPLY] * (2 if name == "grants" else 1))
+    with pytest.raises(UserCodeError, match=f"{HERE}Wrong.session raised AttributeError"):
+        having(session=lambda _, reply: reply.token).session(REPLY)
+    with pytest.raises(UserCodeError, match=f"{HERE}Wrong.borrow raised TypeError"):
+        having(borrow=lambda: None).borrow(ASK)
+
+
+def test_what_is_right_passes() -> None:
+    """Also where Requests come one by one, and where another class brings the method."""
+
+    class Mixed:
+        def headers(self, _: BorrowerAccount) -> dict[str, int]:
+            return {"X-Who": 1}
+
+        @staticmethod
+        def accounts(wanted: list[NewAccount]) -> Any:
+            yield from (Request("POST", "/who") for _ in wanted)
+
+    class Two(Mixed, Lender):  # type: ignore[misc]
+        def borrow(self, ask: LoanRequest) -> Request:
+            return super().borrow(ask)
+
+    upper = {"1": "0AF6E6D4-0000-4000-8000-00000000000A", "2": 7}
+    assert having(account_ids=lambda *_: upper).account_ids([], []) == {
+        "1": "0af6e6d4-0000-4000-8000-00000000000a",
+        "2": "7",
+    }
+    assert Two().accounts([1, 2]) == (Request("POST", "/who"),) * 2  # type: ignore[list-item]
+    assert Two().borrow(ASK).key == "key"
+    with pytest.raises(
+        UserCodeError, match=r"Two\.headers returned a value of type int as 'X-Who'"
+    ):
+        Two().headers(ACCOUNT)
+
+
+@pytest.mark.parametrize("name", ["borrow", "headers", "log_in", "credit_line", "find_by_key"])
+def test_it_is_met_before_anything_is_sent(name: str) -> None:
+    """By a dry run, and by what sets borrowers up, for a run and for `lendchaos try`."""
+    more = {"loans": lambda *_: ()} if name == "find_by_key" else {}
+    target = having(**{name: fails}, **more)
+    for use in (declared, lambda target: AccountProvisioner(target, target.url, print)):
+        with pytest.raises(UserCodeError, match=f"Wrong.{name} raised KeyError"):
+            use(target)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "returned", "why"),
+    [
+        ("page", (0,), None, "None; it must return a list of LedgerEntries"),
+        ("page", (0,), [{}], "with a value of type dict in it"),
+        ("cursor", (), 1.5, "a value of type float; it must return a whole number or text"),
+        ("invariants", (NO_PATIENCE,), (1, ()), "a value of type int; it must return True"),
+        ("invariants", (NO_PATIENCE,), True, "a value of type bool; it must return True"),
+        ("by_key", ("k",), {}, "a value of type dict; it must return a tuple"),
+        ("rows", (frozenset(),), "x", "a value of type str; it must return a list"),
+    ],
+)
+def test_mistakes_in_a_ledger_leave_it_unread(
+    name: str, arguments: tuple[Any, ...], returned: Any, why: str
+) -> None:
+    """Each as `HarnessError`, which every reader of a ledger expects."""
+    page = {"page": lambda *_: []}
+    wrong = having(Ledger, **(page | {name: lambda *_: returned}))
+    with pytest.raises(HarnessError, match=f"{HERE}Wrong.{name} returned .*{re.escape(why)}"):
+        getattr(wrong, name)(*arguments)
+    with pytest.raises(HarnessError, match=f"{HERE}Wrong.{name} raised KeyError: 'name'"):
+        getattr(having(Ledger, **(page | {name: fails})), name)(*arguments)
