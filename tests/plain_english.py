@@ -4,7 +4,7 @@
 
 Prints every find with its file and line, and ends with 1 if there is any. In Markdown, inline code,
 the targets of links and tables between ``<!-- x:begin -->`` and ``<!-- x:end -->`` are not read; in
-Python, only strings and docstrings are.
+Python, only strings and docstrings are. Pages, their scripts and YAML are read as they are.
 """
 
 import ast
@@ -39,6 +39,10 @@ PHRASES = {
     "the evidence does not decide it": '"not enough evidence: …"',
     r"once more\?": '"run it again?"',
     "seldom": '"rarely"; of polling: "backs off"',
+    "our bug|bug of ours": '"internal error in lendchaos: please report it"',
+    "no claim|claims? nothing|nothing is claimed": '"too few runs to state a difference"',
+    "nothing was taken from": '"that is unused"',
+    "stays? aborted": '"is aborted", and how to go on',
     "as ever": '"as usual"',
     "for want of": '"for lack of"',
     "unwell": '"not healthy", "fails"',
@@ -68,9 +72,12 @@ def _hide(found: re.Match[str]) -> str:
     return re.sub(r"[^\n]", _HIDDEN, found[0])
 
 
-def finds(text: str) -> Iterator[tuple[int, str, str]]:
-    """Each banned phrase of a text: where it begins, how it is written, what to write instead."""
-    for pattern in (_FENCE, _CODE):
+def finds(text: str, *, code: bool = True) -> Iterator[tuple[int, str, str]]:
+    """Each banned phrase of a text: where it begins, how it is written, what to write instead.
+
+    Unless ``code`` is False, what is between backticks is not read.
+    """
+    for pattern in (_FENCE, _CODE) if code else ():
         text = pattern.sub(_hide, text)
     for phrase, instead in _BANNED.items():
         for found in phrase.finditer(text):
@@ -81,6 +88,11 @@ def _of_markdown(text: str) -> Iterator[tuple[int, str, str]]:
     for pattern in (_GENERATED, _LINK_TARGET):
         text = pattern.sub(_hide, text)
     for start, phrase, instead in finds(text):
+        yield 1 + text.count("\n", 0, start), phrase, instead
+
+
+def _of_other(text: str) -> Iterator[tuple[int, str, str]]:
+    for start, phrase, instead in finds(text, code=False):  # in a script, backticks are quotes
         yield 1 + text.count("\n", 0, start), phrase, instead
 
 
@@ -98,20 +110,24 @@ def _of_python(source: str) -> Iterator[tuple[int, str, str]]:
                 yield line, phrase, instead
 
 
+_READERS = {".py": _of_python, ".md": _of_markdown}
+_TEXTS = {*_READERS, ".j2", ".html", ".js", ".yaml", ".yml"}
+
+
 def problems(path: Path) -> list[str]:
     """One line for each find in a file, in its order."""
     text = path.read_text(encoding="utf-8")
-    found = _of_python(text) if path.suffix == ".py" else _of_markdown(text)
+    found = _READERS.get(path.suffix, _of_other)(text)
     return [
         f"{path}:{line}: {phrase!r}; write {instead}" for line, phrase, instead in sorted(found)
     ]
 
 
 def files(paths: Iterable[str]) -> Iterator[Path]:
-    """The files that are named, and the Markdown and Python files of the folders that are."""
+    """The files that are named, and those of the folders that are which people read."""
     for path in map(Path, paths):
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix in (".md", ".py"))
+            yield from sorted(p for p in path.rglob("*") if p.suffix in _TEXTS)
         else:
             yield path
 
