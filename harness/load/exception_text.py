@@ -70,6 +70,8 @@ def ended_by(error: Exception) -> tuple[int, str]:
     """The exit code of a process of lendchaos that this ends, and what it says."""
     if isinstance(error, UsageError | HarnessError):
         return error.exit_code, clean_lines(str(error))
+    if concerns_user(error):
+        return ExitCode.USAGE, clean(f"{place_of(error)}: {message_of(error)}")
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
     text = clean(f"our bug, {type(error).__name__} in {place}: {error}")

@@ -15,8 +15,9 @@ from harness.core.errors import HarnessError
 from harness.history.events import RIGHT_BEFORE_BORROW, Outcome
 from harness.load.exception_text import ENDS, message_of, place_of, place_of_call, place_of_function
 from harness.plan.plan import Arrival
-from harness.target.classification import Classification
+from harness.target.classification import Classification, fits_header
 from harness.target.interface import Target
+from harness.target.user_methods import UserCodeError
 
 J = TypeVar("J")
 _AMOUNT = re.compile("amount|principal", re.IGNORECASE)
@@ -41,6 +42,8 @@ def call_step(act: Callable[[J], Any], journey: J) -> Classification:
         raise
     except BrokenStepError:
         raise
+    except UserCodeError as error:  # of the target's class, with its place
+        raise BrokenStepError(str(error)) from error
     except BaseException as error:
         raise BrokenStepError(f"{place_of(error)}: {name} raised {message_of(error)}") from error
     return require_valid(judged, act, is_borrow=name == "borrow")
@@ -97,6 +100,8 @@ def _wrong(judged: Any, *, is_borrow: bool) -> Iterator[str]:
             yield f"a Classification whose {name} is of type {kind}; it must be {must}"
     if judged.lifetime_s is not None and not math.isfinite(judged.lifetime_s):
         yield "a Classification whose lifetime_s is no number of seconds; None is for unknown"
+    if judged.token and not fits_header(judged.token):
+        yield "a Classification whose token fits no header; it must be printable ASCII"
 
 
 def _is_seconds(name: str, value: Any) -> bool:

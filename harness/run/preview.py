@@ -17,6 +17,7 @@ from harness.core.foreign_text import clean
 from harness.core.money import YUAN, Currency
 from harness.core.numbers import Count, Fen, Figure, Seconds
 from harness.core.rows import reason_of
+from harness.core.user_module import UserReference
 from harness.history.journal import DEADLINE_MARGIN_SECONDS
 from harness.history.run_facts import BlastRadius
 from harness.plan.fault import PlannedFault
@@ -62,6 +63,8 @@ class PreviewDocument:
 
     Instants are seconds after the warm-up. Only what is set stands in ``objectives`` and ``stop``.
     ``requests`` are all that a target which is not the local stack would be asked, and where.
+    ``host`` is the address of the target, None for the local stack; ``target_class`` the user's
+    class of it, None where our contract is spoken.
     """
 
     scenario: str
@@ -82,6 +85,8 @@ class PreviewDocument:
     blast_radius: BlastRadius
     requests: tuple[str, ...] = ()
     currency: Currency = YUAN
+    host: str | None = None
+    target_class: UserReference | None = None
     schema: str = SCHEMA
 
 
@@ -116,8 +121,10 @@ def preview_json(
     host: str | None,
     allow_targets: Collection[str],
     target: Target | None = None,
+    *,
+    reference: UserReference | None = None,
 ) -> str:
-    """The same for programs, as `PreviewDocument`."""
+    """The same for programs, as `PreviewDocument`; ``reference`` names the class of ``target``."""
     stack = require_feasible(plan, state_dir, host, allow_targets, look_up=False, target=target)
     return text_of(
         PreviewDocument(
@@ -143,6 +150,8 @@ def preview_json(
             blast_radius=radius_of(plan, layout_for(plan.settings, stack, host, target)),
             requests=_requests(host, target),
             currency=plan.lender.currency,
+            host=host,
+            target_class=reference,
         )
     )
 

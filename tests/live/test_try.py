@@ -92,7 +92,7 @@ def test_a_journey_on_a_host(folder: Path, stack: Stack) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "output", "error"),
     [
-        ("two.py::Mute", 1, "the step did not come to its end", "two.py:22: borrow returned None;"),
+        ("two.py::Mute", 2, "the step did not come to its end", "two.py:22: borrow returned None;"),
         ("two.py::Wrong", 1, "log_in: failed, code no such door\nnot granted: ", ""),
         ("two.py", 2, "", "the locustfile has 3 scenarios (Good in two.py:8, Mute in two.py:19,"),
         ("two.py::No", 2, "", "two.py:1: no scenario No in it; there are: Good, Mute, Wrong"),
@@ -102,7 +102,7 @@ def test_a_journey_on_a_host(folder: Path, stack: Stack) -> None:
 def test_a_journey_that_comes_to_nothing(
     name: str, code: int, output: str, error: str, stack: Stack
 ) -> None:
-    """1 for a loan that was not granted, 2 for what cannot be tried."""
+    """1 for a loan that was not granted, 2 for what cannot be tried, or is wrong itself."""
     folder = stack.state_dir.parent
     done = lendchaos("try", name, f"--state-dir={stack.state_dir}", cwd=folder)
 

@@ -1,5 +1,6 @@
 """Steps of a scenario that are wrong: told with file and line, and no failure of the target."""
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -64,6 +65,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no yes or no": (
         Classification(Outcome.FAILED, may_retry=cast("Any", None)),
         "a Classification whose may_retry is of type NoneType; it must be bool",
+    ),
+    "two headers": (
+        Classification(Outcome.FAILED, token="a\nsecret"),
+        "a Classification whose token fits no header; it must be printable ASCII",
     ),
     "for ever": (
         Classification(Outcome.FAILED, lifetime_s=float("inf")),
@@ -224,7 +229,7 @@ class Asked(Script):
     ("reads", "method", "said"),
     [
         (False, "borrow", "borrow asks for total_amount=7.00, and "),
-        (True, "classify", "classify returned None; it must return what the answer came to"),
+        (True, "classify", "Lender.classify returned None; it must return a Classification"),
     ],
 )
 def test_a_mistake_of_a_target_is_told_with_its_place(
@@ -239,7 +244,7 @@ def test_a_mistake_of_a_target_is_told_with_its_place(
     load.journeys.perform(arrival, 123, 123)
 
     (told,) = load.broken
-    line = getattr(Lender, method).__code__.co_firstlineno
+    line = inspect.unwrap(getattr(Lender, method)).__code__.co_firstlineno
     assert told.startswith(f"tests/load/test_broken_steps.py:{line}: {said}")
     if method == "borrow":
         euros = Currency("EUR").text(arrival.amount_fen)

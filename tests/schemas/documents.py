@@ -15,6 +15,7 @@ from harness.apps.gameday import render_record
 from harness.apps.gameday.verify import verify
 from harness.apps.gate.selftest import self_test
 from harness.core.documents import text_of
+from harness.core.user_module import UserReference
 from harness.faults import (
     BlockingMigration,
     CommitLost,
@@ -162,7 +163,8 @@ def _of_a_day(session: Path) -> dict[str, list[Any]]:
 def documents(folder: Path) -> dict[str, list[Any]]:
     """All kinds, by the name of their schema; ``folder`` is for what needs one."""
     plans = [RunDirectory.create(folder / "runs", _plan(*faults)).path for faults in EVERY_FAULT]
-    previews = [preview_json(p, folder, None, ()) for p in (_plan(CUT), plan_of())]
+    planned = ((_plan(CUT), UserReference("lender", "Lender", "/home/me")), (plan_of(), None))
+    previews = [preview_json(p, folder, None, (), reference=named) for p, named in planned]
     texts = {
         "verdict": [verdict_json(verdict) for verdict in _verdicts()],
         "plan": [(path / "plan.json").read_text() for path in plans],

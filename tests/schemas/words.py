@@ -271,6 +271,11 @@ WORDS = {
     "result": "What it says of the failure that is looked for; null: none is",
     # --- preview ---
     "accounts": "Accounts that are opened for it",
+    "PreviewDocument.host": "Address of the target; null: the local stack",
+    "target_class": "The user's class of the target; null: it speaks our contract",
+    "UserReference.module": "The module that has it",
+    "UserReference.name": "Name of the class; empty: the only one of the module",
+    "UserReference.folder": "Where the module is looked for first",
     "visible": "The least impairment that such a run shows; null where nothing was measured",
     "blast_radius": "What the run may touch, and what nothing touches",
     "touched": "By fault: what it touches, in words",

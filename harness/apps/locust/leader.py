@@ -30,7 +30,7 @@ from harness.apps.locust.target_choice import (
     require_target,
 )
 from harness.apps.locust.user_code import Exits
-from harness.core.errors import UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import AGAIN_SECONDS, HEAL_SECONDS_MAX
 from harness.core.started_in import STARTED_IN
@@ -95,7 +95,8 @@ class RunController:
         options.run_time = None
         if locustfile is not None:
             self.class_host = locustfile.borrower.host  # as it is before any run
-            self.declared_host = require_target(named_target(locustfile, options))
+            host = self.environment.host or self.class_host
+            self.declared_host = require_target(named_target(locustfile, options), host)
             planning.require_sense(locustfile, options, rate, self.run_time_s)
             starts = options.headless or options.autostart
             if starts and not _TRIES:  # elsewhere the form may name another target
@@ -126,9 +127,10 @@ class RunController:
             raise UsageError("--dry-run needs a scenario: no user class here is a Borrower")
         options = self.environment.parsed_options
         plan, chosen = self._planned(locustfile, rate)
-        tell = preview_json if options.json else preview
         state_dir, allowed = STARTED_IN / options.state_dir, options.allow_target
-        write_over_bar("stdout", tell(plan, state_dir, chosen.host, allowed, chosen.target))
+        asked = plan, state_dir, chosen.host, allowed, chosen.target
+        text = preview_json(*asked, reference=chosen.reference) if options.json else preview(*asked)
+        write_over_bar("stdout", text)
         sys.exit(int(ExitCode.PASS))
 
     def _listen(self) -> None:
@@ -201,7 +203,10 @@ class RunController:
         options, steps = self.environment.parsed_options, locustfile.borrower(self.environment)
         reference = named_target(locustfile, options)
         chosen = chosen_target(self.environment, self.class_host, reference)
-        start_steps(steps)
+        try:
+            start_steps(steps)
+        except HarnessError as error:  # here it is what is tried
+            raise UsageError(str(error)) from error
         plan = planning.planned(
             locustfile, options, 1, run_time_s=None, chosen=chosen, say=lambda _: None
         )

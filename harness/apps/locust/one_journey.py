@@ -153,7 +153,7 @@ def _walked(
         if transport.rows:
             events.show("the step did not come to its end")
         tell_error(broken)
-        return ExitCode.FAIL if journeys.broken else ExitCode.INTERNAL
+        return ExitCode.USAGE if journeys.broken else ExitCode.INTERNAL
     granted = events.ended is not None and events.ended.outcome in GRANTED
     asked = plan.lender.currency.text(arrival.amount_fen)
     write_over_bar("stdout", f"{'granted' if granted else 'not granted'}: {asked}\n")

@@ -37,14 +37,14 @@ def named_target(locustfile: Locustfile, options: Any) -> UserReference | None:
     return target_reference(named, folder, STARTED_IN) if named else None
 
 
-def require_target(reference: UserReference | None) -> str | None:
-    """The address of the class that a reference names; UsageError, in one line, where there is no
-    such class, or its module brings Locust or gevent.
+def require_target(reference: UserReference | None, host: str | None) -> str | None:
+    """The address of the class that a reference names, which ``host`` replaces; UsageError, in one
+    line, where there is no such class, it has no address, or its module brings Locust or gevent.
     """
     if reference is None:
         return None
     require_alone(reference)
-    return loaded(reference).url
+    return loaded(reference, host).url
 
 
 def chosen_target(
