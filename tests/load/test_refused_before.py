@@ -21,6 +21,11 @@ HEAD = (
     "from harness.faults import *\n"
 )
 MINE = HEAD + "class Mine(Borrower):\n    scenario = Scenario({})\n"
+LENDER = (
+    "from harness import Target\n"
+    "class Bare(Target):\n"
+    "    def borrow(self, ask): raise NotImplementedError\n"
+)
 FIVES = "\uff15\uff10"  # 50, in digits that Python takes, too
 LONG = "x" * 300
 HUGE = "9" * 5000
@@ -90,6 +95,11 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "secure host": (["--host=https://127.0.0.1"], "is https"),
     "no host": (["--host=ftp://127.0.0.1"], "is not a target"),
     "host, long": ([f"--host=http://{LONG}"], "is not a target: use http://host"),
+    "target without an address": (["--target=lender.py"], "Bare has no url; set it, like http://"),
+    "target at a foreign host": (
+        ["--target=lender.py", "--host=http://10.0.0.7"],
+        "only with --allow-target 10.0.0.7",
+    ),
     "no token": (["--host=http://127.0.0.1:9"], "LENDING_ADMIN_TOKEN must hold the admin token"),
     "defect elsewhere": (
         ["--host=http://127.0.0.1:9", "--defect=amount_truncated"],
@@ -319,6 +329,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     for name, (text, _) in FILES.items():
         (folder / f"{name}.py").write_text(text)
     (folder / "mine.py").write_text(MINE.format(""))
+    (folder / "lender.py").write_text(LENDER)
     (folder / "fails_itself.py").write_text("import json\n\n1 / 0\n")
     (folder / "fails_to_parse.py").write_text("import json\ndef broken(:\n")
     (folder / "rat.conf").write_text("rat = 5\n")

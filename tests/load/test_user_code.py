@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.core.errors import HarnessError
+from harness.load.exception_text import ended_by
+
 SCRIPT = Path(__file__).with_name("user_code_under_gevent.py")
 ROOT = SCRIPT.parent.parent.parent
 MINE = r"of the scenario raised, in tests/load/user_code_under_gevent\.py:\d+, "
@@ -141,3 +144,16 @@ def test_a_deleted_folder_hides_no_place() -> None:
 def test_an_exit_code_of_theirs_replaces_only_our_0(found: Any, case: str) -> None:
     """And is told; what was raised after the verdict is no pass."""
     assert found[case][0] == EXITS[case]
+
+
+def test_what_the_users_code_raises_is_a_usage_error() -> None:
+    """Told with its place; what the harness raises is an internal error, or what it says of it."""
+    try:
+        json.loads("{")
+    except ValueError as error:
+        code, text = ended_by(error)
+    ours = ended_by(HarnessError("not there"))
+
+    assert code == 2
+    assert re.match(r"tests/load/test_user_code\.py:\d+: JSONDecodeError: ", text)
+    assert ours == (3, "not there")
