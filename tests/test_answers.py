@@ -1,6 +1,7 @@
 """A lender's answers mean what the first rule says that matches, else what their status says."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from harness.target.answers import (
     unknown,
     value_at,
 )
-from harness.target.classification import Answer, GroundTruth
+from harness.target.classification import Answer, GroundTruth, denies_session
 
 EURO = Currency("EUR")
 RULES = Answers(
@@ -95,6 +96,47 @@ def test_a_decline_is_right_or_wrong_by_what_is_true(truth: GroundTruth, outcome
         assert judged.code == "INSUFFICIENT_FUND"
 
 
+@pytest.mark.parametrize(
+    ("value", "found", "matches"),
+    [
+        (0.1, 0.1, True),
+        (2, 2.0, True),
+        (1, True, False),
+        (True, 1, False),
+        (True, True, True),
+        ((1, 2.5), [1, 2.5], True),
+        (Decimal("0.10"), 0.1, True),
+        (None, None, True),
+        ("1", 1, False),
+    ],
+)
+def test_a_value_is_compared_as_json_has_it(value: Any, found: Any, matches: bool) -> None:
+    """A decimal exactly; true is not 1."""
+    answers = Answers([((200, "rate", value), declined("credit"))])
+    judged = answers.of_step(of(200, {"rate": found}), GroundTruth())
+
+    assert (judged.decline is Decline.CREDIT) is matches
+
+
+@pytest.mark.parametrize(
+    ("rule", "denies"),
+    [
+        ((4, failed), True),
+        (((401, "code", "TOKEN_EXPIRED"), failed), True),
+        ((401, throttled), True),
+        ((401, declined("credit")), False),
+        ((500, failed), True),
+    ],
+)
+def test_a_rule_does_not_hide_that_a_session_is_over(rule: Any, denies: bool) -> None:
+    """At every step; unless it names a cause that lies in the borrower."""
+    answer, truth = of(401, {"code": "TOKEN_EXPIRED"}), GroundTruth()
+    answers = Answers([rule])
+    for judged in (answers.of_step(answer, truth), answers.of_borrow(answer, truth, EURO.minor)):
+        assert denies_session(answer, judged) is denies
+    assert not denies_session(of(403, {}), answers.of_step(of(403, {}), truth))
+
+
 def test_no_answer_may_have_been_applied() -> None:
     """If it was sent."""
     for sent, outcome in ((True, Outcome.INDETERMINATE), (False, Outcome.FAILED)):
@@ -117,11 +159,14 @@ def test_any_2xx_is_well_before_the_borrow() -> None:
         [(42, unknown)],
         [((400, "a..b", 1), unknown)],
         [((400, "code"), unknown)],
+        [(True, unknown)],
+        [((True, "code", 1), unknown)],
+        [((400, "code", object()), unknown)],
     ],
 )
 def test_what_is_no_rule_is_refused_where_it_is_written(rules: Any) -> None:
     """With what would be valid."""
-    with pytest.raises(UsageError, match=r"approved\(loan=|write it like data"):
+    with pytest.raises(UsageError, match=r"approved\(loan=|write it like data|no value of JSON"):
         Answers(rules)
 
 

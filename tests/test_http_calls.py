@@ -13,8 +13,9 @@ import pytest
 
 from harness.core import http_calls
 from harness.core.errors import HarnessError
-from harness.core.http_calls import Http, Patience
+from harness.core.http_calls import Http, Patience, with_query
 from harness.core.http_messages import Reply
+from harness.target.request import Request
 
 
 @dataclass
@@ -68,6 +69,22 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
 def get(target: Target, patience: Patience) -> Reply:
     """One call."""
     return Http().call("GET", target.url, headers={}, patience=patience)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "whole"),
+    [
+        ("/loans", None, "/loans"),
+        ("/loans", {"a": 1, "b": "x y"}, "/loans?a=1&b=x+y"),
+        ("/loans?tenant=t", {"a": 1}, "/loans?tenant=t&a=1"),
+        ("/loans?tenant=t", {}, "/loans?tenant=t"),
+    ],
+)
+def test_a_query_goes_behind_the_one_that_is_there(
+    path: str, query: dict[str, int | str] | None, whole: str
+) -> None:
+    """In the load as elsewhere."""
+    assert with_query(path, query) == Request("GET", path, query=query).target == whole
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -4,6 +4,8 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ import pytest
 from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import NO_PATIENCE
 from harness.core.money import Currency
-from harness.history.ledger_facts import KeyedLoan
+from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.target import ledger as ledgers
 from harness.target import sql_ledger
 from harness.target.http_ledger import HttpLedger
 from harness.target.interface import Target
+from harness.target.ledger import Ledger
+from harness.target.ledger_watch import OwnLoans
 from harness.target.request import LoanRequest, Request
 from harness.target.sql_ledger import SqlLedger
 
@@ -103,7 +107,6 @@ def test_checks_are_the_invariants(ledger: SqlLedger) -> None:
     [
         ("SELECT 1 AS cursor", "no key, account, principal"),
         ("SELECT * FROM nowhere", "cannot be read: no such table"),
-        ("SELECT 1 AS cursor, 'k' AS key, 'a' AS account, 'much' AS principal", "'much' is no"),
         ("SELECT 1.5 AS cursor, 'k' AS key, 'a' AS account, 1 AS principal", "cursor 1.5 must be"),
     ],
 )
@@ -116,13 +119,74 @@ def test_what_cannot_be_read_is_unread(
 
 
 def test_a_driver_that_cannot_connect_is_unread() -> None:
-    """Whatever it raises."""
+    """Whatever it raises, with the place of it."""
 
     def refuse() -> Any:
         raise RuntimeError("no such host")
 
-    with pytest.raises(HarnessError, match="no such host"):
+    with pytest.raises(HarnessError, match=r"test_lender_ledgers\.py:\d+: .*no such host"):
         SqlLedger(QUERY, refuse).cursor()
+
+
+MONEY = "'k' AS key, 'a' AS account, {} AS principal"
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (MONEY.format("'much'"), "'much' is no amount"),
+        (MONEY.format("'1.005'"), "no amount with at most 2 decimals"),
+        (f"{MONEY.format('1')}, 'x' AS payments", "invalid literal"),
+        (f"{MONEY.format('1')}, '?' AS balance", "'[?]' is no amount"),
+    ],
+)
+def test_money_that_cannot_be_read_matters_in_rows_of_this_run(
+    open_book: Callable[[], sqlite3.Connection], row: str, why: str
+) -> None:
+    """Those of other clients do no harm."""
+    ledger = SqlLedger(f"SELECT 1 AS cursor, {row}", open_book).of(Euros())
+    (entry,), end = ledger.listing(0, NO_PATIENCE)
+    ours = OwnLoans(frozenset("k"), frozenset())
+
+    assert (entry.idempotency_key, end) == ("k", 1)
+    assert OwnLoans(frozenset("b"), frozenset("b")).of([entry]) == []
+    for read in (lambda: ours.of([entry]), lambda: ledger.by_key("k")):
+        with pytest.raises(HarnessError, match=f"loan 1 is not as declared: .*{why}"):
+            read()
+
+
+def test_a_loan_without_an_id_is_called_by_its_cursor(
+    open_book: Callable[[], sqlite3.Connection],
+) -> None:
+    """Each is a loan of its own: two under review have none yet."""
+    query = "SELECT seq AS cursor, NULL AS loan, who AS account, request AS key, 1 AS principal"
+    entries, _ = SqlLedger(f"{query} FROM credit", open_book).listing(0, NO_PATIENCE)
+
+    assert [entry.loan_id for entry in entries] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("cursor", [Decimal("NaN"), Decimal("Infinity"), Decimal("1.5"), 1.0, True])
+def test_a_cursor_that_is_none_leaves_the_ledger_unread(cursor: Any) -> None:
+    """No page could be asked for behind it."""
+    row = {"cursor": cursor, "key": "k", "account": "a", "principal": 1}
+    with pytest.raises(HarnessError, match="must be a whole number or text"):
+        ledgers.entry_of(row, int, {})
+
+
+def test_without_checks_nothing_is_known_of_the_invariants(
+    open_book: Callable[[], sqlite3.Connection],
+) -> None:
+    """A ledger that checks nothing does not say that all is well."""
+
+    class Own(Ledger):
+        def page(self, *_: Any, **__: Any) -> list[LedgerEntry]:
+            return []
+
+    for ledger in (SqlLedger(QUERY, open_book), HttpLedger("/loans", COLUMNS), Own()):
+        assert ledger.invariants(NO_PATIENCE) == (None, ())
+    checked = SqlLedger(QUERY, open_book, {"none": "SELECT 1 FROM credit WHERE seq > 9"})
+    assert checked.invariants(NO_PATIENCE) == (True, ())
+    assert [each.finds_by_key for each in (checked, Own())] == [True, False]
 
 
 def test_per_cent_signs_of_a_query_stay() -> None:
@@ -210,9 +274,71 @@ def test_a_listing_is_read_page_by_page(
         ("k3", 300),
     ]
     assert (end, ledger.by_key("k1")) == (3, None)
-    loans.append({"id": 4, "ref": 4})
-    with pytest.raises(HarnessError, match=r"a loan has no meta\.who, meta\.key, sum"):
-        ledger.listing(3, NO_PATIENCE)
+
+
+def test_a_listed_loan_may_lack_what_other_clients_do_not_send(
+    api: tuple[str, list[Any]],
+) -> None:
+    """One of this run may not, and each needs its cursor."""
+    url, loans = api
+    declared = HttpLedger("/loans", COLUMNS, entries="data.items", after="since", limit="size")
+    ledger, ours = declared.of(Euros(url)), OwnLoans(frozenset({"k"}), frozenset({"a"}))
+    loans += [{"id": 1, "ref": 1}, {"id": 2, "meta": {"who": "b"}, "sum": "1.005"}]
+    assert ours.of(ledger.listing(0, NO_PATIENCE)[0]) == []
+    for lacking, lacks in [
+        ({"ref": 3, "meta": {"who": "a"}, "sum": 1}, r"meta\.key"),
+        ({"ref": 3, "meta": {"key": "k"}}, r"meta\.who, sum"),
+    ]:
+        loans[2:] = [{"id": 3, **lacking}]
+        with pytest.raises(HarnessError, match=f"a loan of this run has no {lacks}"):
+            ours.of(ledger.listing(0, NO_PATIENCE)[0])
+    with pytest.raises(HarnessError, match="a loan has no seq"):
+        replace(declared, columns={**COLUMNS, "cursor": "seq"}).of(Euros(url)).page(0)
+
+
+def test_a_listing_may_be_elsewhere() -> None:
+    """Its own address is kept, without the target's prefix, and named."""
+
+    class Prefixed(Euros):
+        prefix = "/api"
+
+    there = HttpLedger("/loans", COLUMNS, url="http://127.0.0.1:9/").of(Prefixed())
+    here = HttpLedger("/loans", COLUMNS).of(Prefixed())
+
+    assert (there.url, there.path, there.addresses) == (
+        *("http://127.0.0.1:9", "/loans", ("127.0.0.1:9",)),
+    )
+    assert (here.url, here.path, here.addresses) == ("http://127.0.0.1:1", "/api/loans", ())
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: HttpLedger("/loans", COLUMNS, url="https://ledger"), "must be like"),
+        (lambda: HttpLedger("/loans", COLUMNS, url="ledger:9"), "must be like"),
+        (lambda: HttpLedger("/loans", COLUMNS, url="http://ledger:0x"), "must be like"),
+        (lambda: HttpLedger("loans", COLUMNS), "its path 'loans' must be"),
+        (lambda: HttpLedger("/loans", ["id"]), "HttpLedger: columns"),  # type: ignore[arg-type]
+        (lambda: SqlLedger(QUERY, 5), "must be an address like postgresql://.*, or a function"),  # type: ignore[arg-type]
+        (lambda: SqlLedger(QUERY, "postgresql:///x"), "SqlLedger: database must name a host"),
+        (lambda: SqlLedger(QUERY, "postgresql://h:x/y"), "database must have ports"),
+        (lambda: SqlLedger(QUERY, print, checks=["SELECT 1"]), "SqlLedger: checks"),  # type: ignore[arg-type]
+        (lambda: SqlLedger(" ", print), "must be a SELECT"),
+    ],
+)
+def test_what_is_no_ledger_is_refused_where_it_is_written(
+    make: Callable[[], Any], why: str
+) -> None:
+    """In one line, with what would be valid."""
+    with pytest.raises(UsageError, match=why):
+        make()
+
+
+def test_how_a_lender_writes_money_is_the_target_s() -> None:
+    """It cannot be given to a ledger, where it would be lost."""
+    for make in (SqlLedger, HttpLedger):
+        with pytest.raises(TypeError, match="minor"):
+            make(QUERY, COLUMNS, minor=int)  # type: ignore[call-arg,arg-type]
 
 
 def test_columns_that_are_none_are_refused_where_they_are_written() -> None:
