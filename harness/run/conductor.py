@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.core.connections import forget_libpq_variables
 from harness.core.disk import DISK_ERRORS, refusal
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.rows import plain
 from harness.faults.foreign_sessions import LockGuard
@@ -78,13 +78,13 @@ def main() -> int:
         conduct(request, channel)
     except (UsageError, HarnessError) as error:
         return _fail(channel, error.exit_code, str(error))
-    except Exception as error:  # noqa: BLE001  # the last line of defence: our bug, told as such
+    except Exception as error:  # noqa: BLE001  # the last line of defence
         if isinstance(error, OSError) and (refused := _refusal(error, request)):
             return _fail(channel, ExitCode.INCONCLUSIVE, refused)
         if said := request.blamed(error):
             return _fail(channel, ExitCode.USAGE, said)
-        _log.exception("our bug")
-        return _fail(channel, ExitCode.INTERNAL, f"our bug, {type(error).__name__}: {error}")
+        _log.exception("internal error")
+        return _fail(channel, ExitCode.INTERNAL, internal_error(error))
     finally:
         channel.close()
     return ExitCode.PASS
@@ -229,7 +229,7 @@ def _prepare(
     provisioner = AccountProvisioner(lender, stack.edge_url, progress, check)
     progress("trying one borrower of each class")
     offered, unlike = provisioner.confirm_classes(plan)
-    if stack.kind == "local" or not isinstance(lender, Contract):
+    if stack.runs_service or not isinstance(lender, Contract):
         # It says which classes it knows: one treated wrongly is a defect of it, and is measured.
         notes += tuple(f"before the load, class {name} was not treated rightly" for name in unlike)
     else:
@@ -247,7 +247,7 @@ def _prepare(
     if stack.settings is not None and stack.settings.defect:
         notes += (f"the service runs with a planted defect: {stack.settings.defect}",)
     classes = tuple(sorted({str(b.account_class) for b in plan.borrowers}))
-    target = stack.service_url if stack.kind == "attached" else f"{LOCAL_STACK} {stack.stack_id}"
+    target = f"{LOCAL_STACK} {stack.stack_id}" if stack.runs_service else stack.service_url
     notes += (*absent(lender), *run.not_latest())
     status = RunStatus(target=target, interrupted=True, account_classes=classes, notes=notes)
     run.write_status(status := replace(status, blast_radius=radius_of(plan, stack.layout)))

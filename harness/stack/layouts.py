@@ -33,7 +33,7 @@ def parts_of(stack: Stack) -> tuple[StackPart, ...]:
 
     UsageError where the module of one of the user's own parts cannot be imported.
     """
-    if stack.settings is not None:
+    if stack.runs_service:
         return LOCAL_PARTS
     own = (_own_part(reference) for reference in stack.own_parts.values())
     return (*ATTACHED_PARTS, *_started(stack.programs), *own)

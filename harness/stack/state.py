@@ -131,6 +131,11 @@ class Stack:
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False, compare=False)
     schema_version: int = SCHEMA
 
+    @property
+    def runs_service(self) -> bool:
+        """Whether the service is the reference service, and one of its own processes."""
+        return self.settings is not None
+
     def way(self, name: str) -> str | None:
         """``host:port`` at which the service reaches what a link of this name leads to."""
         if name in self.wires:

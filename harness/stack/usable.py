@@ -14,6 +14,7 @@ from harness.core.http_calls import get
 from harness.plan.target_parts import TargetParts
 from harness.stack import namespaces, register
 from harness.stack.addresses import leads_to, split_address, split_target
+from harness.stack.layouts import attached_layout
 from harness.stack.state import EDGE, HEALTH_PATH, Stack, StackSettings
 
 TOKEN_VARIABLE = "LENDING_ADMIN_TOKEN"  # noqa: S105 - a variable's name, not a token
@@ -91,17 +92,20 @@ def require_proxy_for(
 
     HarnessError where it is another one.
     """
-    what = "the local stack" if running.kind == "local" else f"a proxy for {running.service_url}"
-    same: tuple[str, str, str] = (running.kind, running.service_url, running.admin_token)
+    what = "the local stack" if running.runs_service else f"a proxy for {running.service_url}"
+    same = not running.runs_service
+    same &= (running.service_url, running.admin_token) == (service_url, token)
     if parts is not None:
-        wanted = {name: link.upstream for name, link in parts.links.items()}
-        upstreams = {link.name: link.upstream for link in running.links.values()}
-        upstreams.pop(EDGE, None)
-        runs = {*running.programs, *running.own_parts}
-        alike = upstreams == wanted and runs == {*parts.programs, *parts.own_parts}
+        upstreams = {EDGE: service_url.removeprefix("http://")}
+        upstreams |= {name: link.upstream for name, link in parts.links.items()}
+        listens_at = {name: link.listen for name, link in running.links.items()}
+        programs = {name: each.started(listens_at) for name, each in parts.programs.items()}
+        alike = upstreams == {link.name: link.upstream for link in running.links.values()}
+        alike = alike and (programs, parts.own_parts) == (running.programs, running.own_parts)
+        alike = alike and attached_layout(running.links, parts, running) == running.layout
         what = what if alike else f"{what}, with other links or processes,"
-        same = same if alike else ("", "", "")
-    if same != ("attached", service_url, token):
+        same &= alike
+    if not same:
         raise HarnessError(f"{what} is up in {running.state_dir}: `lendchaos down` first")
 
 

@@ -1,5 +1,6 @@
 """What a stack offers to faults follows from what its parts, or its target, declare."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -18,6 +19,7 @@ from harness.stack.backends import backend_for
 from harness.stack.parts.part import HasPrimary, Killable, Pausable, Restartable, StackPart, Yard
 from harness.stack.state import Stack, StackLink, load_state, save_state
 from harness.stack.supervised_process import Child
+from harness.stack.usable import require_proxy_for
 from tests.builders import LOCAL, laid_out, plan_of, planned_fault, stack_in
 
 DATABASE_URL = "postgresql://audit@localhost:5432/lender"
@@ -167,6 +169,40 @@ def test_the_state_file_holds_what_is_offered(tmp_path: Path, monkeypatch: Any) 
     assert found.layout.part("book") == LayoutPart(
         "book", "book", ("kill", "restart", "pause"), "127.0.0.1:7000"
     )
+
+
+def serving(command: str = "serve {books}", asks: str | None = "/up") -> TargetParts:
+    """A target with a link and a process."""
+    program = Program(command, listens="127.0.0.1:7000", asks=asks)
+    return TargetParts(links={"books": Link("127.0.0.1:5432")}, processes={"lender": program})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "alike"),
+    [
+        (serving(), True),
+        (serving("serve --fast {books}"), False),
+        (serving(asks=None), False),
+        (replace(serving(), links={"books": Link("127.0.0.1:5433")}), False),
+        (replace(serving(), processes={}), False),
+    ],
+)
+def test_a_proxy_with_other_parts_is_another_one(wanted: TargetParts, alike: bool) -> None:
+    """Else a fault would be proven by the questions of a class that was changed since."""
+    up = serving()
+    ways = {"edge": "127.0.0.1:80", "books": "127.0.0.1:5432"}
+    links = {
+        name: StackLink(name, f"127.0.0.1:{4000 + n}", to)
+        for n, (name, to) in enumerate(ways.items())
+    }
+    listens_at = {name: link.listen for name, link in links.items()}
+    programs = {name: each.started(listens_at) for name, each in up.programs.items()}
+    made = {"links": links, "programs": programs, "service_url": "http://127.0.0.1:80"}
+    running = laid_out(stack_in(Path("/nowhere"), admin_token="", **made), up)
+
+    told = nullcontext() if alike else pytest.raises(HarnessError, match="with other links or")
+    with told:
+        require_proxy_for(running, "http://127.0.0.1:80", "", wanted)
 
 
 # --- roles ---------------------------------------------------------------------------------------

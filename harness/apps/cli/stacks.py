@@ -267,7 +267,7 @@ def _status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | N
 
 def stack_name(stack: Stack) -> str:
     """Which of the two kinds it is, and its id."""
-    what = "local stack" if stack.kind == "local" else f"proxy for {stack.service_url}"
+    what = "local stack" if stack.runs_service else f"proxy for {stack.service_url}"
     return f"{what} {stack.stack_id}"
 
 
