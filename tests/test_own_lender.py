@@ -1,8 +1,8 @@
 """What a class of a target declares decides what is planned, and what is refused."""
 
 import random
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
@@ -14,10 +14,14 @@ from harness.plan.lender_profile import LenderProfile
 from harness.plan.plan import Load, Plan, Scenario, Settings, expand
 from harness.plan.population import AccountClass
 from harness.plan.target_parts import Link, Program
+from harness.stack.backends import backend_for
+from harness.stack.parts.part import Killable
+from harness.target.answers import approved
 from harness.target.contract import Contract
 from harness.target.declared import absent, declared
 from harness.target.interface import Target
-from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
+from harness.target.request import BorrowerAccount, Header, LoanRequest, Request
+from harness.target.sql_ledger import SqlLedger
 from tests.builders import LOCAL, lacking, plan_of
 
 
@@ -68,18 +72,66 @@ def test_a_request_leaves_with_prefix_headers_and_key() -> None:
         ({"classes": ("low_score",)}, "classes must have 'good'"),
         ({"health": "health"}, "health 'health' must be a path"),
         ({"amounts": (5, 1)}, "must be the least and the most"),
-        ({"links": {"edge": Link("127.0.0.1:1")}}, "links: 'edge' must be"),
+        ({"links": {"edge": Link("127.0.0.1:1")}}, "links: edge is the link in front"),
+        ({"links": {"Db": Link("127.0.0.1:1")}}, "links: 'Db' must be lower-case letters"),
+        ({"links": {"db": "127.0.0.1:5432"}}, r"links: db must be a Link\("),
+        ({"links": ["db"]}, "must be Links by name"),
+        ({"links": {"db": Link("nohost")}}, "links: db upstream: an address is host:port"),
+        ({"links": {"db": Link("h:70000")}}, "links: db upstream: an address is host:port"),
+        ({"links": {"db": Link("h:1", listen=0)}}, "listen 0 must be a port from 1 to 65535"),
+        ({"links": {"db": Link("h:1", listen=True)}}, "listen True must be a port"),
+        ({"links": {"db": Link("h:1", asks=5)}}, "links: db asks 5 must be a path"),
+        ({"links": {n: Link("h:1", listen=9) for n in "ab"}}, "2 of them listen=9"),
         ({"database": "mysql://x"}, "database must be an address like postgresql://"),
-        ({"processes": {"x": Program("", listens="127.0.0.1:1")}}, "x has no command"),
+        (
+            {"processes": {"x": Program("", listens="127.0.0.1:1")}},
+            r"x command \[\] must be a program",
+        ),
+        ({"processes": {"x": Program("a", listens="nope")}}, "x listens: an address is host:port"),
+        ({"processes": {"x": Program("a", listens="h:1", A=1)}}, "x A= must be a text"),
+        ({"processes": {"x": Program(["a", 1], listens="h:1")}}, "must be a program and its"),
+        ({"processes": {"x": Program("a", listens="h:1", cwd=None)}}, "x cwd None must be a"),
         ({"processes": {"x": "serve"}}, "x must be a Program"),
         ({"processes": {"x": int}}, 'x is a class whose group must be "x"'),
         ({"borrow": None}, "has no borrow"),
+        ({"borrow": 5}, "borrow 5 must be a method, or left out"),
+        ({"log_in": False}, "log_in False must be a method, or left out"),
+        ({"find_by_key": lambda *_: None}, "find_by_key.* and no loans"),
+        ({"answers": [(200, approved())]}, "must be rules, like Answers"),
+        ({"currency": "EUR"}, "currency 'EUR' must be a Currency, like"),
+        ({"currency": Currency("EUR", -1)}, "currency: places -1: input should be greater"),
+        ({"amounts": (100.5, 200.5)}, "must be two whole numbers of minor units"),
+        ({"amounts": (1, 2, 3)}, "must be two whole numbers of minor units"),
+        ({"unit": True}, "unit True must be a whole number"),
+        ({"review_from": "x"}, "review_from 'x' must be a whole number"),
+        ({"review_from": 5_000_00}, "must be less than 5,000.00 yuan, from which"),
+        ({"decimal": "no"}, "decimal 'no' must be True or False"),
+        ({"classes": "good"}, "classes 'good' must be kinds of borrower"),
+        ({"prefix": "api"}, "prefix 'api' must be a path"),
+        ({"prefix": "/api/"}, "prefix '/api/' must be a path without a / at its end"),
+        ({"replayed": "X-R"}, "replayed 'X-R' must be a Header"),
+        ({"replayed": Header("X-R", 1)}, "replayed: value 1: input should be a valid string"),
+        ({"token": "a..b"}, "token 'a..b' must be a field"),
+        ({"url": None}, "url None must be an address"),
+        ({"ledger": SqlLedger}, "ledger the class SqlLedger must be a ledger"),
+        ({"database": "postgresql:///x"}, "database must name a host"),
     ],
 )
 def test_a_class_that_cannot_be_a_target_is_refused(fields: dict[str, Any], why: str) -> None:
     """When it is made, in one line."""
     with pytest.raises(UsageError, match=why):
         type("Wrong", (Bare,), fields)()
+
+
+def test_every_mistake_is_told_in_one_line() -> None:
+    """And no secret is."""
+    fields = {"unit": "x", "decimal": 1, "database": "postgresql://a:secret@[/x", "health": "x"}
+    with pytest.raises(UsageError, match=r"^Wrong: health 'x' .*; decimal 1 .*; unit 'x' .*$"):
+        type("Wrong", (Bare,), fields)()
+    with pytest.raises(
+        UsageError, match=r"^Wrong: database must be an address like postgresql:[^@]*@127"
+    ):
+        type("Wrong", (Bare,), {"database": fields["database"]})()
 
 
 def test_amounts_are_as_declared() -> None:
@@ -159,27 +211,66 @@ def test_a_fault_that_could_not_be_seen_is_refused() -> None:
     assert "needs link nowhere, which this target lacks" in refused("nowhere", Healthy())[0]
 
 
+class Book(Killable):
+    """A process that a class starts."""
+
+    group, listens, asks = "book", "127.0.0.1:7", "PING"
+
+
+class Whole(Bare):
+    """Declares everything that can be asked."""
+
+    health = "/health"
+    links: ClassVar = {"queue": Link("127.0.0.1:2", listen=9, asks="/q"), "raw": Link("h:1")}
+    database = "postgresql://u:secret@127.0.0.1:5/db?host=10.0.0.9,10.0.0.8"
+    processes: ClassVar = {
+        "app": Program(["serve", "a b"], listens="127.0.0.1:4", asks="/up"),
+        "plain": Program("serve", listens="10.0.0.6:5"),
+        "book": Book,
+    }
+    ledger = SqlLedger("SELECT 1", "postgresql://u:secret@10.0.0.7/db")
+
+
 def test_all_that_would_be_asked_is_told() -> None:
-    """Also where a class cannot tell before the run."""
-
-    class Told(Bare):
-        health = "/health"
-        links = {"queue": Link("127.0.0.1:2")}  # noqa: RUF012
-
-        def accounts(self, wanted: Sequence[NewAccount]) -> Sequence[Request]:
-            raise LookupError(len(wanted))
-
-    text = "\n".join(declared(Told()))
-
-    assert "set-up: not known before the run (LookupError: 1)" in text
-    assert "borrow: POST /loans" in text
-    assert "health: GET /health" in text
-    assert "ledger: not read" in text
-    assert "127.0.0.1:2, behind the link queue" in text
-    assert "log-in" not in text
+    """Requests, questions and addresses, and nothing else."""
+    assert declared(Whole()) == [
+        "set-up: no request",
+        "borrow: POST /loans",
+        "health: GET /health",
+        "ledger: SELECTs, by the query of the target",
+        "address: http://127.0.0.1:1, the service itself",
+        "address: 127.0.0.1:2, behind the link queue, which listens on port 9",
+        "link queue: GET /q",
+        "address: h:1, behind the link raw, which listens on a port that is chosen",
+        *(
+            f"address: 10.0.0.{n}:5, the database: statements of its faults, and an audit"
+            for n in (9, 8)
+        ),
+        "address: 10.0.0.7:5432, where the ledger is read",
+        "process app: serve 'a b', which listens at 127.0.0.1:4",
+        "process app: GET /up",
+        "process plain: serve, which listens at 10.0.0.6:5",
+        "process plain: connected to, and asked nothing",
+        f"process book: the class {__name__}.Book, which listens at 127.0.0.1:7",
+        "process book: 'PING' is sent",
+    ]
     ours = "\n".join(declared(Contract("http://127.0.0.1:1")))
     assert "log-in: POST /v1/sessions" in ours
     assert "health: GET /healthz" in ours
+
+    class Opens(Bare):
+        ledger = SqlLedger("SELECT 1", print)
+
+    assert "ledger: a connection that the target opens itself" in declared(Opens())
+
+
+def test_every_host_that_a_target_leads_to_has_to_be_allowed(tmp_path: Path) -> None:
+    """Those of its database and its ledger, too, wherever their addresses name them."""
+    target = Whole()
+    backend = backend_for(Settings(), tmp_path, target.url, parts=target.parts)
+    elsewhere = ["h", "10.0.0.6", "10.0.0.9", "10.0.0.8", "10.0.0.7"]
+
+    assert [host for host in backend.hosts() if host != "127.0.0.1"] == elsewhere
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ class Link:
     def wrong(self) -> Iterator[str]:
         """Every value that cannot be, with what would be valid."""
         yield from _address("upstream", self.upstream)
-        if not _is(self.listen, int, type(None)) or not 1 <= (self.listen or 1) <= PORT_MAX:
+        is_port = _is(self.listen, int) and 1 <= (self.listen or 0) <= PORT_MAX
+        if self.listen is not None and not is_port:
             yield f"listen {shown(self.listen)} must be a port from 1 to {PORT_MAX}, or None"
         yield from _asks(self.asks)
 

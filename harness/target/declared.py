@@ -90,7 +90,7 @@ def _addresses(target: Target) -> Iterator[str]:
         yield f"address: {link.upstream}, behind the link {name}, which listens on {where}"
         yield from _question(f"link {name}", link.asks)
     for address in parts.database_addresses:
-        yield f"address: {address}, the database: statements of database faults, and an audit of it"
+        yield f"address: {address}, the database: statements of its faults, and an audit"
     for address in parts.read_at:
         yield f"address: {address}, where the ledger is read"
     for name, process in parts.processes.items():
