@@ -82,6 +82,23 @@ def test_is_proven_and_healed_on_time(own_stack: Stack, spec: FaultSpec) -> None
     assert (fact.healed_ns - fact.inject_called_ns) / 1e9 == pytest.approx(LASTS_SECONDS, abs=0.5)
 
 
+def test_one_fault_of_a_process_may_follow_another(own_stack: Stack) -> None:
+    """At the very instant at which that one ends: both are injected, and both are over."""
+    facts: dict[str, FaultFact] = {}
+    one = planned_fault("1-freeze", Freeze("replicas"), 0.0, 1.0)
+    two = planned_fault("2-kill", Kill("replicas"), 1.0, 2.0)
+    timeline = FaultTimeline(
+        own_stack, (one, two), lambda fact: facts.__setitem__(fact.name, fact), lambda *_: None
+    )
+    timeline.check()
+    timeline.start(time.monotonic_ns())
+    time.sleep(2.3)
+    timeline.finish()
+
+    assert [fact.error for fact in facts.values()] == [None, None]
+    assert all(fact.healed_ns is not None for fact in facts.values())
+
+
 @pytest.mark.parametrize(
     ("spec", "holders"),
     [
