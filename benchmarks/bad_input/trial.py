@@ -183,7 +183,7 @@ def _wrong_end(case: Case, done: Done) -> list[tuple[str, str]]:
     wrong += [("shared memory", name) for name in done.memory]
     expected = ", ".join(map(str, sorted(case.ends)))
     if done.code == ExitCode.INTERNAL:
-        wrong.append(("our bug", _last(done)))
+        wrong.append(("internal error", _last(done)))
     elif done.code < 0:
         wrong.append(("killed", f"by signal {-done.code}"))
     elif done.code not in case.ends:

@@ -187,7 +187,7 @@ def _judged(run: UnderAttack, code: int | None) -> tuple[str, list[str]]:
         check=False,
     )
     for name, text in (("the run", run.output), ("`judge`", done.stdout + done.stderr)):
-        if "Traceback" in text or "our bug" in text:
+        if "Traceback" in text or "internal error" in text:
             problems.append(f"{name} ends in a traceback: {text[-1500:]}")
     try:
         verdict = str(json.loads(done.stdout)["verdict"])

@@ -31,3 +31,9 @@ class UsageError(Exception):
     """What was asked for cannot be: the message says what would be valid."""
 
     exit_code: ClassVar[int] = 2
+
+
+def internal_error(error: BaseException, place: str = "") -> str:
+    """What people read of a mistake in lendchaos itself; ``place`` is where it arose, if known."""
+    where = f" in {place}" if place else ""
+    return f"internal error in lendchaos: {type(error).__name__}{where}: {error}; please report it"

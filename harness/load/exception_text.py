@@ -8,7 +8,7 @@ from pathlib import Path
 import gevent
 from gevent import GreenletExit
 
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean, clean_lines
 from harness.core.places import is_theirs as is_theirs
@@ -74,5 +74,4 @@ def ended_by(error: Exception) -> tuple[int, str]:
         return ExitCode.USAGE, clean(f"{place_of(error)}: {message_of(error)}")
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(where.filename).name}:{where.lineno}"
-    text = clean(f"our bug, {type(error).__name__} in {place}: {error}")
-    return int(ExitCode.INTERNAL), text
+    return int(ExitCode.INTERNAL), clean(internal_error(error, place))

@@ -10,7 +10,7 @@ import gevent
 from gevent.monkey import get_original
 
 from harness.core import processes
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, internal_error
 from harness.core.user_module import UserReference
 from harness.history.event_writer import EventWriter
 from harness.history.events import Stall
@@ -65,7 +65,7 @@ class LoadProcess:
         environment.runner.register_message(messages.TO_WORKER, self._hear)
         environment.events.report_to_master.add_listener(self._on_report)
 
-    def note_trouble(self, text: str) -> None:
+    def record_error(self, text: str) -> None:
         """Something raised in the user's code, for the leading process to hear of."""
         self._send(messages.UserCodeRaised(text))
 
@@ -161,7 +161,7 @@ class LoadProcess:
             loop.run(journeys.plan.settings.drain_s)
             trouble = journeys.bug
         except Exception as error:  # noqa: BLE001  # told, never swallowed
-            trouble = f"our bug, {type(error).__name__}: {error}"
+            trouble = internal_error(error)
         finally:
             # In a greenlet: what it raises is heard where all is that the user's code raises.
             last = gevent.spawn(part.on_stop)
@@ -175,7 +175,7 @@ class LoadProcess:
 
 
 @dataclass(slots=True)
-class _Member:
+class _Worker:
     client_id: str
     prepared: messages.WorkerPrepared | None = None
     drained: messages.WorkerDrained | None = None
@@ -183,7 +183,7 @@ class _Member:
 
 
 @dataclass(slots=True)
-class Crew:
+class LoadWorkers:
     """All load processes of one run; where nothing is distributed, this process alone.
 
     ``borrower`` is the name of the class whose steps they take.
@@ -191,22 +191,22 @@ class Crew:
 
     environment: Any
     borrower: str = ""
-    members: dict[str, _Member] = field(default_factory=dict)
+    by_name: dict[str, _Worker] = field(default_factory=dict)
 
     def hear(self, message: messages.WorkerPrepared | messages.WorkerDrained) -> None:
         """Take over what a load process says of itself."""
-        if (member := self.members.get(message.name)) is None:
+        if (worker := self.by_name.get(message.name)) is None:
             return
         if isinstance(message, messages.WorkerPrepared):
-            member.prepared = message
+            worker.prepared = message
         else:
-            member.drained = message
+            worker.drained = message
 
     def on_report(self, client_id: str, data: dict[str, Any]) -> None:
         """Statistics of a load process; its last ones say so."""
-        member = self.members.get(data.get(messages.REPORTED_KEY) or "")
-        if member is not None and member.client_id == client_id:
-            member.reported = True
+        worker = self.by_name.get(data.get(messages.REPORTED_KEY) or "")
+        if worker is not None and worker.client_id == client_id:
+            worker.reported = True
 
     def prepare(
         self,
@@ -223,13 +223,13 @@ class Crew:
         clients = self._clients()
         if not clients:
             raise HarnessError("no load process is connected: start workers first")
-        self.members = {f"load-{i}": _Member(client) for i, client in enumerate(clients)}
-        for index, (name, member) in enumerate(self.members.items()):
+        self.by_name = {f"load-{i}": _Worker(client) for i, client in enumerate(clients)}
+        for index, (name, worker) in enumerate(self.by_name.items()):
             order = messages.PrepareLoad(
                 name=name,
                 run_dir=str(run_dir),
                 index=index,
-                count=len(self.members),
+                count=len(self.by_name),
                 borrower=self.borrower,
                 edge_url=edge_url,
                 accounts=accounts,
@@ -237,10 +237,10 @@ class Crew:
                 target=target,
                 url=url,
             )
-            self._send(order, member)
-        self._wait(lambda member: member.prepared is not None, PREPARE_SECONDS_MAX)
-        for name, member in self.members.items():
-            if (reply := member.prepared) is None:
+            self._send(order, worker)
+        self._wait(lambda worker: worker.prepared is not None, PREPARE_SECONDS_MAX)
+        for name, worker in self.by_name.items():
+            if (reply := worker.prepared) is None:
                 raise HarnessError(f"{name} did not get ready within {PREPARE_SECONDS_MAX:g}s")
             if reply.boot_id != boot_id():
                 raise HarnessError(
@@ -252,34 +252,34 @@ class Crew:
 
     def go(self, zero_ns: int) -> None:
         """Let every load process start its arrivals; ``zero_ns`` lies ahead."""
-        for member in self.members.values():
-            self._send(messages.StartLoad(zero_ns), member)
+        for worker in self.by_name.values():
+            self._send(messages.StartLoad(zero_ns), worker)
 
     def stop(self, at_ns: int) -> None:
         """Let no load process start what was due after ``at_ns``."""
-        for member in self.members.values():
-            self._send(messages.EndLoad(at_ns), member)
+        for worker in self.by_name.values():
+            self._send(messages.EndLoad(at_ns), worker)
 
     def wait_drained(self, timeout_s: float) -> list[str]:
         """Wait until nothing is under way anywhere; returns what went wrong, in words."""
 
-        def gone_or_done(member: _Member) -> bool:
-            return member.drained is not None or member.client_id not in self._clients()
+        def gone_or_done(worker: _Worker) -> bool:
+            return worker.drained is not None or worker.client_id not in self._clients()
 
         self._wait(gone_or_done, timeout_s + GIVE_UP_MARGIN_SECONDS)
-        self._wait(lambda member: member.drained is not None, 0.2)
+        self._wait(lambda worker: worker.drained is not None, 0.2)
         troubles = []
-        for name, member in self.members.items():
-            if member.drained is None:
+        for name, worker in self.by_name.items():
+            if worker.drained is None:
                 troubles.append(f"{name} died or fell silent: what it had not written is lost")
-            elif member.drained.trouble:
-                troubles.append(f"{name}: {member.drained.trouble}")
+            elif worker.drained.trouble:
+                troubles.append(f"{name}: {worker.drained.trouble}")
         return troubles
 
     @property
     def stalls(self) -> tuple[Stall, ...]:
         """When load processes did not run, as far as they could still tell."""
-        drained = [member.drained for member in self.members.values() if member.drained]
+        drained = [worker.drained for worker in self.by_name.values() if worker.drained]
         return tuple(stall for reply in drained for stall in reply.stalls)
 
     def wait_reported(self) -> None:
@@ -292,12 +292,12 @@ class Crew:
     def is_gone(self) -> bool:
         """True when no load process is left."""
         clients = set(self._clients())
-        return not any(member.client_id in clients for member in self.members.values())
+        return not any(worker.client_id in clients for worker in self.by_name.values())
 
     @property
     def names(self) -> tuple[str, ...]:
         """The load processes, as their rows in the record call them."""
-        return tuple(self.members)
+        return tuple(self.by_name)
 
     @property
     def _is_local(self) -> bool:
@@ -310,13 +310,13 @@ class Crew:
         known = [c.id for c in runner.clients.all if c.state != "missing"]
         return sorted(known, key=runner.get_worker_index)
 
-    def _send(self, message: messages.ToWorker, member: _Member) -> None:
+    def _send(self, message: messages.ToWorker, worker: _Worker) -> None:
         line = messages.FOR_WORKER.encode(message)
-        self.environment.runner.send_message(messages.TO_WORKER, line, member.client_id)
+        self.environment.runner.send_message(messages.TO_WORKER, line, worker.client_id)
 
     def _wait(self, holds: Any, timeout_s: float) -> None:
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            if all(holds(member) for member in self.members.values()):
+            if all(holds(worker) for worker in self.by_name.values()):
                 return
             gevent.sleep(_TICK_SECONDS)

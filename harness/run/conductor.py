@@ -26,18 +26,18 @@ from harness.faults.heal.guardian_link import Guardian
 from harness.faults.heal.healing import heal_left_over
 from harness.faults.registry import load_all
 from harness.faults.timeline import FaultTimeline
-from harness.faults.unplanned import foreign_orders, unplanned_ends
+from harness.faults.unplanned import foreign_orders, unexpected_exits
 from harness.history.events import RunStatus, SafetyStop
 from harness.history.journal import Journal
 from harness.history.kept_record import KeptRecord
 from harness.history.reader import RunReader
-from harness.history.run_facts import LOCAL_STACK, Trouble
+from harness.history.run_facts import LOCAL_STACK, ErrorRecord
 from harness.load import load_protocol as protocol
 from harness.load.channel import Channel, Interrupted
 from harness.plan.plan import Plan
 from harness.report import terminal_text
 from harness.report.write_report import write
-from harness.run.commands import obey
+from harness.run.commands import apply_command
 from harness.run.preview import told_before
 from harness.run.room_watch import places_of, room_watched
 from harness.run.run_request import RunRequest, asked_of
@@ -136,7 +136,7 @@ def conduct(request: RunRequest, channel: Channel) -> None:
             _read_ledger(run, scene, reader, channel)
         channel.progress("writing the report")
         run.go_on()
-        run.seal()
+        run.write_checksums()
         verdict, path = judged(run, reader)
     money = plan.lender.currency
     channel.send(
@@ -322,7 +322,7 @@ def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
                 bound_s = settings.drain_s + LOAD_OVERRUN_SECONDS
             case protocol.PageCommand():
                 now_s = status.clock.seconds(time.monotonic_ns()) if status.clock else None
-                remark = obey(message, scene.timeline, now_s)
+                remark = apply_command(message, scene.timeline, now_s)
                 _log.info("%s", remark)
                 status = replace(status, notes=(*status.notes, remark))
                 run.write_status(status)
@@ -333,7 +333,7 @@ def _follow_load(run: KeptRecord, scene: Scene, channel: Channel) -> RunStatus:
     # The load process died. What it had not begun by now was never due.
     scene.timeline.heal_now()
     now_ns = time.monotonic_ns()
-    trouble = Trouble("the load process died before the run was over", now_ns)
+    trouble = ErrorRecord("the load process died before the run was over", now_ns)
     return replace(status, load_ended_ns=now_ns, drained_ns=now_ns, troubles=(trouble,))
 
 
@@ -352,9 +352,9 @@ def _write_status(
     if status.clock is not None:
         since_ns = status.clock.anchor_monotonic_ns
         ordered = foreign_orders(scene.stack, timeline.facts(), since_ns)
-        notes += unplanned_ends(scene.stack, timeline.planned, since_ns, ordered)
+        notes += unexpected_exits(scene.stack, timeline.planned, since_ns, ordered)
         foreign += ordered
-    troubles = (*status.troubles, *timeline.troubles)
+    troubles = (*status.troubles, *timeline.errors)
     if not scene.plan.observe:  # what is broken by hand is theirs to mend
         notes += timeline.put_right_after(channel.progress)
     status = replace(status, foreign=foreign, notes=notes, troubles=troubles)

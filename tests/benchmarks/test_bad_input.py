@@ -94,7 +94,10 @@ def test_a_case_is_known_by_its_seed_and_number(known: tuple[Parameter, ...]) ->
     [
         (REFUSAL, set()),
         ("raise ValueError('x')", {"traceback", "exit code"}),
-        ("import sys; sys.stderr.write('error: our bug\\n'); sys.exit(70)", {"our bug"}),
+        (
+            "import sys; sys.stderr.write('error: internal error\\n'); sys.exit(70)",
+            {"internal error"},
+        ),
         (f"open('new', 'w').close(); {REFUSAL}", {"left"}),
         (f"import os; os.unlink('runs/latest'); {REFUSAL}", {"left"}),
         (f"import os; open(os.environ['TMPDIR'] + '/x', 'w').close(); {REFUSAL}", {"left"}),

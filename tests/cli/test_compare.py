@@ -238,7 +238,7 @@ def test_json_alone_is_on_standard_output(compare: Compare) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "which runs?"),
+        ((), "no runs are named"),
         (("none",), "there is no run none; to name a label of a history, give --history DIR"),
         (("none", "--history", "history"), "the history has no such label; it has: main"),
         (("runs/cut-1", "--baseline", "main"), "to name a label of a history, give --history"),

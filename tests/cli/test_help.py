@@ -14,7 +14,7 @@ from tests.cli.processes import in_terminal
 
 SUBCOMMANDS = ("run", "note", "action", "status", "record", "verify")
 COMMANDS = [(name,) for name in LATER] + [("gameday", name) for name in SUBCOMMANDS]
-PLACEHOLDER = re.compile(r"[A-Z][A-Z.|a-z]*|[a-z]+(\|[a-z]+)+")
+PLACEHOLDER = re.compile(r"[A-Z][A-Z.:|a-z]*|[a-z]+(\|[a-z]+)+")
 
 
 def test_help_of_a_run_has_every_option_in_groups_with_its_default(

@@ -158,7 +158,7 @@ def test_an_aborted_step_may_stay_so(diary: SessionStore) -> None:
 
     session = read_session(diary.path)
     assert session.state_of("cut") is StepState.ABORTED
-    assert texts(session, What.NO_GO) == ["stays aborted", "", ""]
+    assert texts(session, What.NO_GO) == ["aborted; it is not run again", "", ""]
     assert code == 130
 
 
@@ -290,7 +290,7 @@ def test_a_step_whose_process_was_killed_is_closed_with_its_run(diary: SessionSt
 
 
 def test_a_run_that_nobody_watched_is_no_pass(diary: SessionStore) -> None:
-    """Though its verdict is one: the step stays aborted, and the day is none either."""
+    """Though its verdict is one: the step is aborted, and the day is none either."""
     diary.begin(PLAN.source)
     diary.append(Event(What.OPENED, ""))
     diary.append(Event(What.STEP_STARTED, "", "cut"))

@@ -45,7 +45,9 @@ def test_a_step_that_is_refused_says_why_and_was_not_aborted(diary: SessionStore
     assert (run.text, run.directory, code) == (f"refused: {busy}", "run-1", 3)
     assert session.state_of("cut") is StepState.REFUSED
     assert What.ABORT not in [event.what for event in session.events]
-    assert "stays refused" in [e.text for e in session.events if e.what is What.NO_GO]
+    assert "refused; it is not run again" in [
+        e.text for e in session.events if e.what is What.NO_GO
+    ]
     assert summary(PLAN, session)[0] == f"1. cut: refused  refused: {busy}"
     again = [view for view in people.views if view.stage is Stage.ASKING][-1]
     assert again.step is not None

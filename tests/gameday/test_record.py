@@ -224,9 +224,11 @@ def test_a_cut_line_of_the_session_is_told(small: Path) -> None:
 
 def test_an_aborted_step_that_is_not_begun_again_is_said_so() -> None:
     """It is not "left out"."""
-    (moment,) = make_record.timeline([Event(What.NO_GO, at(0), "cut", "stays aborted")], [])
+    (moment,) = make_record.timeline(
+        [Event(What.NO_GO, at(0), "cut", "aborted; it is not run again")], []
+    )
 
-    assert moment.text == "no-go: stays aborted"
+    assert moment.text == "no-go: aborted; it is not run again"
 
 
 # --- its files -----------------------------------------------------------------------------------

@@ -49,8 +49,9 @@ FailOnRegression = Annotated[
     bool,
     typer.Option(
         "--fail-on-regression",
-        help="End with 1 on a regression or on money that is wrong, and with 3 where so few runs,"
-        " or different ones, show nothing. Otherwise regressions only warn.",
+        help="End with 1 on a regression or on money that is wrong, and with 3 if there are too few"
+        " runs, or runs under different conditions, to state a difference. Otherwise regressions"
+        " only warn.",
     ),
 ]
 
@@ -70,8 +71,8 @@ def compare_runs(
 ) -> None:
     """Put RUNs of one scenario side by side, or against others.
 
-    A change is claimed only from 5 runs against 5, by their order (Mann-Whitney)
-    and by its size; below that both lists are shown and nothing is claimed.
+    A difference is stated only from 5 runs against 5, by their order (Mann-Whitney)
+    and by its size. With fewer runs both lists are shown without a conclusion.
 
     A regression warns; it fails only with --fail-on-regression.
     """
@@ -109,7 +110,9 @@ def _check(
 ) -> None:
     """Whether the options go together; everything is looked at before anything is written."""
     if not runs and trend is None:
-        raise UsageError("which runs? Name run directories, a series or a label of the history")
+        raise UsageError(
+            "no runs are named: name run directories, a series or a label of the history"
+        )
     if history is None and (save is not None or trend is not None):
         option = "--trend" if save is None else "--save"
         raise UsageError(f"{option} needs the folder of past verdicts: --history DIR")

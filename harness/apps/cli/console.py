@@ -15,7 +15,7 @@ from harness.apps.cli.run_help import own_option
 from harness.core import early_interrupt
 from harness.core.disk import refusal
 from harness.core.documents import text_of
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.files import NO_PATH
 from harness.core.foreign_text import clean_lines
@@ -133,7 +133,7 @@ def exit_codes() -> Iterator[None]:
         if isinstance(error, OSError) and (refused := refusal(error)):
             tell_error(refused)
             raise typer.Exit(ExitCode.INCONCLUSIVE) from error
-        tell_error(f"our bug, {type(error).__name__}: {error}")
+        tell_error(internal_error(error))
         raise typer.Exit(ExitCode.INTERNAL) from error
 
 

@@ -43,6 +43,7 @@ from harness.run.locust_process import (
     ALONE_SCENARIO,
     RunOne,
     asks_only,
+    combined_exit_code,
     dry_run,
     find_scenario,
     killed_text,
@@ -50,7 +51,6 @@ from harness.run.locust_process import (
     run_series,
     runs_of,
     shared_stack,
-    worst,
 )
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
@@ -177,7 +177,8 @@ def _paths(names: list[str], inject: list[str]) -> list[Path]:
         parse_fault(text)
     if not names and not inject:
         raise UsageError(
-            "which scenario? Name one, before all options of a run, or give a fault with --inject"
+            "no scenario is named: name one before all options of a run, or give a fault with"
+            " --inject"
         )
     return [find_scenario(name) for name in names] or [ALONE_SCENARIO]
 
@@ -225,7 +226,7 @@ def _run_all(
 def _exit_code(ends: list[RunResult]) -> int:
     """The worst; what was interrupted says so, whatever came before it."""
     last = ends[-1].exit_code
-    return last if last in _ENDS_ALL else worst(end.exit_code for end in ends)
+    return last if last in _ENDS_ALL else combined_exit_code(end.exit_code for end in ends)
 
 
 def _is_out_of_sight(end: RunResult) -> bool:

@@ -30,7 +30,7 @@ from harness.core.disk import refusal
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.history.run_directory import RunDirectory
-from harness.run.locust_process import worst
+from harness.run.locust_process import combined_exit_code
 from harness.run.progress_messages import Update
 from harness.run.result import RunResult
 from harness.verdict.stored_verdict import read_verdict
@@ -116,7 +116,7 @@ class GameDay:
                 # A run that no process watched to its end is no pass, whatever it came to.
                 unwatched = state is StepState.ABORTED and code == ExitCode.PASS
                 codes.append(int(ExitCode.INTERRUPTED if unwatched else code))
-        return worst(codes or [int(ExitCode.INCONCLUSIVE)])
+        return combined_exit_code(codes or [int(ExitCode.INCONCLUSIVE)])
 
     # --- beginning ---------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class GameDay:
     # --- one step ----------------------------------------------------------------------------
 
     def _until_settled(self, step: GameDayStep) -> None:
-        """Ask and run, until it is done, left out, or stays aborted."""
+        """Ask and run, until it is done, left out, or aborted for good."""
         while self._view.session.is_open(step.name):
             answer = self._wait(Stage.ASKING, step)
             if answer.what is What.NO_GO:

@@ -118,7 +118,10 @@ class StepState(StrEnum):
     LEFT_OUT = "left_out"
 
 
-STAYS = {StepState.ABORTED: "stays aborted", StepState.REFUSED: "stays refused"}
+STAYS = {
+    StepState.ABORTED: "aborted; it is not run again",
+    StepState.REFUSED: "refused; it is not run again",
+}
 """What a no-go says where a step came to no end of its own, by its state."""
 ENDED = {str(state): state for state in (StepState.DONE, *STAYS)}
 """What a step is, by the text with which it ended."""

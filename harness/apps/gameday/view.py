@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.apps.gameday.day_plan import GameDayPlan, GameDayStep
 from harness.apps.gameday.session_store import Event, Session
 from harness.core.disk import refusal
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.yaml_models import Problem, refuse
 from harness.report.words import plural
@@ -170,7 +170,7 @@ class Runner:
                 ended = RunResult(error.exit_code, {"text": str(error)})
             except Exception as error:  # noqa: BLE001  # reported where someone sees it
                 refused = refusal(error) if isinstance(error, OSError) else ""
-                said = refused or f"our bug, {type(error).__name__}: {error}"
+                said = refused or internal_error(error)
                 code = ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL
                 ended = RunResult(code, {"text": said})
             finally:

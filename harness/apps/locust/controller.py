@@ -16,17 +16,17 @@ from gevent.event import Event
 from harness.apps.locust.live import Live
 from harness.apps.locust.progress import Progress, write_over_bar
 from harness.core.disk import refusal, require_room
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.started_in import STARTED_IN
 from harness.core.user_module import UserReference
 from harness.faults.registry import modules_of
 from harness.history.events import Clock, SafetyStop
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import RunEndedBy, Trouble
+from harness.history.run_facts import ErrorRecord, RunEndedBy
 from harness.load import load_protocol as protocol
 from harness.load.conductor_link import ConductorLink, Heard
-from harness.load.load_process import Crew
+from harness.load.load_process import LoadWorkers
 from harness.plan.plan import Plan
 
 LEAD_SECONDS = 0.7
@@ -69,22 +69,22 @@ class Run:
         self,
         plan: Plan,
         host: str | None,
-        crew: Crew,
+        workers: LoadWorkers,
         progress: Progress,
         target: UserReference | None = None,
     ) -> None:
         """``target`` is the user's class of the target, if it does not speak our contract."""
         self._plan = plan
         self._host, self._target = host, target
-        self._options = options = crew.environment.parsed_options
+        self._options = options = workers.environment.parsed_options
         rate = plan.settings.rate
         self._spawn_seconds = rate / float(options.spawn_rate or rate)
-        self._crew = crew
+        self._workers = workers
         self._progress = progress
         self._link: ConductorLink | None = None
         self._interrupted_ns: int | None = None
         self._ended_by: RunEndedBy | None = None
-        self._troubles: list[Trouble] = []
+        self._errors: list[ErrorRecord] = []
         self._notes: list[str] = []
         self._reported = False
         self.live = Live(plan)
@@ -108,13 +108,13 @@ class Run:
 
     def break_off(self, text: str) -> None:
         """The disk takes no more: as `interrupt`, but no one did, and the verdict says why."""
-        if not self.note_trouble(text):
+        if not self.record_error(text):
             self._progress.say(text)  # the verdict has it from the conductor
         self._end_load("disk", "the disk takes no more: healing and draining")
 
     def end_broken(self, text: str) -> None:
         """A step of the scenario is wrong, in a file at a line: the same."""
-        self.note_trouble(text, from_now=False, of_step=True)
+        self.record_error(text, from_now=False, of_step=True)
         self._end_load("step", "a step of the scenario is wrong: healing and draining")
 
     def _end_load(self, by: RunEndedBy, text: str) -> None:
@@ -147,7 +147,7 @@ class Run:
         """Remember a remark for the reader of the verdict, which changes nothing."""
         self._notes.append(text)
 
-    def note_trouble(self, text: str, *, from_now: bool = True, of_step: bool = False) -> bool:
+    def record_error(self, text: str, *, from_now: bool = True, of_step: bool = False) -> bool:
         """Remember a reason not to trust the evidence; each once.
 
         False when it comes too late for the verdict. ``from_now`` is False where it is not known
@@ -155,9 +155,9 @@ class Run:
         """
         if self._reported or self.over.is_set():
             return False
-        if text not in [known.text for known in self._troubles]:
+        if text not in [known.text for known in self._errors]:
             begin_ns = time.monotonic_ns() if from_now else None
-            self._troubles.append(Trouble(text, begin_ns, of_step=of_step))
+            self._errors.append(ErrorRecord(text, begin_ns, of_step=of_step))
             self._progress.say(text)
             self.live.board.note(text)  # the next line would hide it
         return True
@@ -174,8 +174,7 @@ class Run:
         except Exception as error:  # noqa: BLE001  # the last line of defence
             refused = refusal(error) if isinstance(error, OSError) else ""
             self.exit_code = int(ExitCode.INCONCLUSIVE if refused else ExitCode.INTERNAL)
-            text = f"our bug, {type(error).__name__}: {error}"
-            self._progress.fail(refused or text, self.exit_code)
+            self._progress.fail(refused or internal_error(error), self.exit_code)
         finally:
             if self._link is not None:
                 self._link.close()
@@ -233,15 +232,15 @@ class Run:
             self._await_users(link)
         if not self.interrupted:
             told = ready.edge_url, ready.accounts
-            self._crew.prepare(directory.path, *told, self._target, self._host)
+            self._workers.prepare(directory.path, *told, self._target, self._host)
         if self.interrupted:
             self._tell_drained(link, self._interrupted_ns or time.monotonic_ns(), None)
             return
         # Fix the one clock of this run, and let everybody go.
         now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
         zero_ns = now_ns + round((LEAD_SECONDS + self._plan.settings.warm_up_s) * 1e9)
-        link.send(protocol.LoadBegun(Clock(zero_ns, now_ns, wall_ns), self._crew.names))
-        self._crew.go(zero_ns)
+        link.send(protocol.LoadBegun(Clock(zero_ns, now_ns, wall_ns), self._workers.names))
+        self._workers.go(zero_ns)
         self._progress.state = "load"
         self.live.begin(self._plan, directory.path, zero_ns, self._progress.tell_failing)
         load_ends_ns = zero_ns + round(self._plan.load_end_s * 1e9)
@@ -255,7 +254,7 @@ class Run:
             self._drain(ended_ns, zero_ns)
         drained_ns = time.monotonic_ns()
         # What the user's code does wrong at its end belongs to the run, too.
-        gevent.spawn(self._crew.environment.runner.stop).join(STOP_USERS_SECONDS_MAX)
+        gevent.spawn(self._workers.environment.runner.stop).join(STOP_USERS_SECONDS_MAX)
         self._tell_drained(link, ended_ns, drained_ns)
 
     def _await_users(self, link: ConductorLink) -> None:
@@ -274,17 +273,17 @@ class Run:
             message = self._receive(link, min(left_ns / 1e9, 0.5))
             if isinstance(message, protocol.RunJudged):
                 raise BrokenOffError("the conductor gave its verdict before the load had ended")
-            if self._crew.is_gone:
-                self.note_trouble("no load process is left: the load ended early")
+            if self._workers.is_gone:
+                self.record_error("no load process is left: the load ended early")
                 self.interrupt("load")
 
     def _drain(self, ended_ns: int, zero_ns: int) -> None:
-        self._crew.stop(ended_ns)
+        self._workers.stop(ended_ns)
         settings = self._plan.settings
         end_s = (ended_ns - zero_ns) / 1e9
         self._progress.enter("draining", "drain", end_s, end_s + settings.drain_s)
-        for text in self._crew.wait_drained(settings.drain_s):
-            self.note_trouble(text, from_now=False)
+        for text in self._workers.wait_drained(settings.drain_s):
+            self.record_error(text, from_now=False)
 
     def _tell_drained(self, link: ConductorLink, ended_ns: int, drained_ns: int | None) -> None:
         self._reported = True
@@ -293,9 +292,9 @@ class Run:
                 load_ended_ns=ended_ns,
                 drained_ns=drained_ns or time.monotonic_ns(),
                 ended_by=self._ended_by,
-                troubles=tuple(self._troubles),
-                stalls=self._crew.stalls,
-                workers=() if self.live.zero_ns is None else self._crew.names,
+                troubles=tuple(self._errors),
+                stalls=self._workers.stalls,
+                workers=() if self.live.zero_ns is None else self._workers.names,
                 notes=tuple(dict.fromkeys(self._notes)),
             )
         )
@@ -308,7 +307,7 @@ class Run:
         raise BrokenOffError(f"the conductor was silent for {SILENCE_SECONDS_MAX:g}s: no verdict")
 
     def _finish(self, judged: protocol.RunJudged) -> None:
-        self._crew.wait_reported()
+        self._workers.wait_reported()
         if self._link is not None:
             self._link.close()  # first, so that anyone who sees "done" can start the next run
         self.exit_code = judged.exit_code
