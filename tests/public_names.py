@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-MODULES = ("harness", "harness.faults", "harness.testing")
+MODULES = ("harness", "harness.faults", "harness.target", "harness.testing")
 SNAPSHOT = Path(__file__).parent / "data" / "public_names.txt"
 _PLAIN = (str, int, float, bool, tuple, frozenset, type(None))
 _OURS = "harness."

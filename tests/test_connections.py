@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.connections import database_addresses
+from harness.core.errors import HarnessError, UsageError
 from harness.core.processes import RunAs
 from harness.faults.proxy_control import ProxyControl
 from harness.plan.plan import Scenario, Settings, expand
@@ -189,3 +190,37 @@ def test_no_proxy_and_no_password_of_the_user_on_our_own_ways(recording: _Server
         AccountProvisioner(Contract(url, "token"), url, lambda _: None).provision(plan)
     assert len(recording.seen) == 3
     assert set(recording.seen) == {None}
+
+
+@pytest.mark.parametrize(
+    ("url", "addresses"),
+    [
+        ("postgresql://u:p@127.0.0.1:5433/db", ("127.0.0.1:5433",)),
+        ("postgres://h/db", ("h:5432",)),
+        ("postgresql://127.0.0.1:5432/db?host=10.0.0.9", ("10.0.0.9:5432",)),
+        ("postgresql://h/db?hostaddr=10.0.0.9", ("10.0.0.9:5432",)),
+        ("postgresql://h1:1,h2/db", ("h1:1", "h2:5432")),
+        ("postgresql://h1,h2/db?port=7", ("h1:7", "h2:7")),
+        ("postgresql://[::1]:5/db", ("[::1]:5",)),
+        ("host=h port=1 dbname=db", ("h:1",)),
+        ("postgresql:///db", "must name a host, and no socket"),
+        ("postgresql://%2Ftmp/db", "must name a host, and no socket"),
+        ("postgresql://h1,/db", "must name a host, and no socket"),
+        ("postgresql://h/db?service=x", "must name its host, not a service"),
+        ("postgresql://h1,h2,h3/db?port=1,2", "must have one port for each host"),
+        ("postgresql://h:x/db", "must have ports from 1 to 65535"),
+        ("postgresql://h:65536/db", "must have ports from 1 to 65535"),
+        ("postgresql://u:secret@[::1/db", "must be an address like"),
+        ("mysql://u:secret@h/db", "must be an address like"),
+    ],
+)
+def test_where_a_database_is_is_read_as_libpq_reads_it(
+    url: str, addresses: tuple[str, ...] | str
+) -> None:
+    """What it leaves open is refused, without a word of it."""
+    if isinstance(addresses, tuple):
+        assert database_addresses(url) == addresses
+        return
+    with pytest.raises(UsageError, match=f"^{addresses}") as caught:
+        database_addresses(url)
+    assert "secret" not in str(caught.value)

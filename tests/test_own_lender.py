@@ -1,6 +1,7 @@
 """What a class of a target declares decides what is planned, and what is refused."""
 
 import random
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.core.money import YUAN, Currency, whole_minor
+from harness.core.user_module import UserReference
 from harness.faults import Partition
 from harness.history.events import Step
 from harness.plan.lender_profile import LenderProfile
@@ -20,6 +22,7 @@ from harness.target.answers import approved
 from harness.target.contract import Contract
 from harness.target.declared import absent, declared
 from harness.target.interface import Target
+from harness.target.loading import require_alone
 from harness.target.request import BorrowerAccount, Header, LoanRequest, Request
 from harness.target.sql_ledger import SqlLedger
 from tests.builders import LOCAL, lacking, plan_of
@@ -47,6 +50,12 @@ def test_a_target_needs_an_address_and_a_borrow_alone() -> None:
     assert max(a.amount_fen for a in plan.arrivals) <= 5_000_00
     assert len(absent(target)) == 2
     assert absent(Contract("http://127.0.0.1:1")) == ()
+
+
+def test_another_lender_takes_a_hundred_lines_at_most() -> None:
+    """With what it imports and where it is found: the one of the live tests."""
+    tiny = Path(__file__).parent / "live" / "tiny_target.py"
+    assert len(tiny.read_text(encoding="utf-8").splitlines()) <= 100
 
 
 def test_a_request_leaves_with_prefix_headers_and_key() -> None:
@@ -132,6 +141,34 @@ def test_every_mistake_is_told_in_one_line() -> None:
         UsageError, match=r"^Wrong: database must be an address like postgresql:[^@]*@127"
     ):
         type("Wrong", (Bare,), {"database": fields["database"]})()
+
+
+MODULE = """{}
+from harness import Target
+
+
+class Lender(Target):
+    def borrow(self, ask):
+        return {}
+"""
+POSTED = "__import__('harness.target').target.Request('POST', '/loans')"
+
+
+@pytest.mark.parametrize(
+    ("first", "returned", "why"),
+    [
+        ("import gevent", POSTED, "its module brings in gevent, which only the load may have"),
+        ("", "None", r"lender\.py:6: Lender\.borrow returned None; it must return a Request"),
+        ("", "ask.sum", r"lender\.py:7: Lender\.borrow raised AttributeError"),
+        ("", POSTED, ""),
+    ],
+)
+def test_a_module_is_tried_alone(tmp_path: Path, first: str, returned: str, why: str) -> None:
+    """Without what patches the library, before any run or dry run; each step makes its request."""
+    (tmp_path / "lender.py").write_text(MODULE.format(first, returned))
+    reference = UserReference("lender", "", str(tmp_path))
+    with pytest.raises(UsageError, match=why) if why else nullcontext():
+        require_alone(reference)
 
 
 def test_amounts_are_as_declared() -> None:

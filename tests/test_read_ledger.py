@@ -6,14 +6,17 @@ from dataclasses import asdict
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.http_messages import Reply
 from harness.history.events import Outcome
-from harness.history.ledger_facts import LedgerReading
+from harness.history.ledger_facts import KeyedLoan, LedgerReading
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
 from harness.target.account_provisioning import ProvisionedBorrower
-from harness.target.contract import Contract
+from harness.target.contract import Contract, ContractLedger
+from harness.target.interface import Target
 from harness.target.ledger_watch import LedgerSource
 from harness.target.read_ledger import read_ledger
+from harness.target.request import LoanRequest, Request
 from tests import builders
 from tests.audit import Audit, hurry, loan, serving
 
@@ -97,6 +100,48 @@ def test_questions_that_would_be_asked_in_vain_are_not_repeated(plan: Plan) -> N
     assert set(reading.by_key.values()) == {None}
     asked = [path for path in audit.asked if path.startswith("/v1/loans")]
     assert len(asked) == 2 * (1 + len(ops))  # once, and once more at the end
+
+
+@pytest.mark.parametrize("base", [Contract, Target])
+def test_where_nothing_answers_by_key_no_one_is_asked(plan: Plan, base: type[Target]) -> None:
+    """Nor told that someone is: neither the target nor its ledger takes a key."""
+    told: list[str] = []
+    audit = Audit()
+    with serving(audit) as url:
+
+        class Silent(base):  # type: ignore[misc,valid-type]
+            find_by_key, loans = Target.find_by_key, Target.loans
+            ledger = ContractLedger(url, "secret")
+
+            def borrow(self, ask: LoanRequest) -> Request:
+                return Request("POST", "/loans", key=ask.key)
+
+        silent = Silent(url)
+        ops = (builders.operation(plan, 0), builders.failed(plan, 1))
+        source = LedgerSource(silent, 0, told.append)
+        borrowers = [ProvisionedBorrower(0, "account-1", "phone-0", "password", "token")]
+        reading = read_ledger(source, plan, builders.facts(plan, ops), borrowers)
+
+    assert (reading.read, reading.by_key, reading.unsent) == (True, {}, None)
+    assert not [text for text in told if "asking for" in text]
+
+
+def test_a_mistake_in_what_reads_by_key_leaves_the_key_unclear(plan: Plan) -> None:
+    """It is told, and the run keeps its verdict."""
+    told: list[str] = []
+
+    class Wrong(Contract):
+        def loans(self, reply: Reply) -> tuple[KeyedLoan, ...]:
+            return reply.loans  # type: ignore[attr-defined,no-any-return]
+
+    with serving(Audit()) as url:
+        ops = (builders.failed(plan, 0),)
+        source = LedgerSource(Wrong(url, "secret"), 0, told.append)
+        borrowers = [ProvisionedBorrower(ops[0].borrower, "account-1", "phone", "password", "t")]
+        reading = read_ledger(source, plan, builders.facts(plan, ops), borrowers)
+
+    assert set(reading.by_key.values()) == {None}
+    assert any("Wrong.loans raised AttributeError" in text for text in told)
 
 
 def test_each_borrower_asks_for_their_own(plan: Plan) -> None:

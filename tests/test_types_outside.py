@@ -29,6 +29,38 @@ class Cut(Borrower):
         objectives=Objectives(recovery_seconds_max=5),
     )
 """
+LENDER = """
+from collections.abc import Mapping, Sequence
+
+from harness import Target
+from harness.target import Answers, BorrowerAccount, Currency, Link, LoanRequest, NewAccount
+from harness.target import Program, Request, SqlLedger, approved, declined, unknown
+
+
+class Lender(Target):
+    url = "http://127.0.0.1:3068"
+    currency, decimal = Currency("EUR"), True
+    amounts = (50_00, 900_00)
+    answers = Answers(
+        [
+            (200, approved(loan="result.ref")),
+            ((422, "error.code", "NO_CREDIT"), declined("credit")),
+            (5, unknown),
+        ]
+    )
+    links = {"database": Link("127.0.0.1:5432")}
+    processes = {"lender": Program("serve", listens="127.0.0.1:3068")}
+    ledger = SqlLedger("SELECT 1", "postgresql://audit@127.0.0.1:5432/lender")
+
+    def accounts(self, wanted: Sequence[NewAccount]) -> Sequence[Request]:
+        return [Request("POST", "/customers", {"id": each.name}) for each in wanted]
+
+    def headers(self, account: BorrowerAccount) -> Mapping[str, str]:
+        return {"X-Customer": account.id}
+
+    def borrow(self, ask: LoanRequest) -> Request:
+        return Request("POST", "/credits", {"total": ask.decimal}, key=ask.key)
+"""
 TESTS = """
 from datetime import timedelta
 
@@ -65,6 +97,7 @@ def test_an_object_is_run(chaos_run: ChaosRun) -> None:
 MISTAKES = """
 from harness import Objectives, Scenario
 from harness import Scenari  # wrong
+from harness.target import Reqest  # wrong
 from harness.testing import ChaosRun, RunReslt  # wrong
 
 LIMITS = Objectives(recovery_secnds_max=5)  # wrong
@@ -144,6 +177,7 @@ def python(
 def theirs(tmp_path: Path) -> Path:
     """A project of somebody else, with a file that is right in everything and one that is not."""
     (tmp_path / "cut.py").write_text(SCENARIO)
+    (tmp_path / "lender.py").write_text(LENDER)
     (tmp_path / "test_right.py").write_text(TESTS)
     (tmp_path / "test_wrong.py").write_text(MISTAKES)
     return tmp_path
@@ -182,7 +216,7 @@ def test_a_users_mistakes_are_found_and_nothing_else(
     }
     cache = tmp_path_factory.getbasetemp() / "mypy-cache"  # the second run has most of it
 
-    assert len(planted) == 8
+    assert len(planted) == 9
     assert checker(python, theirs, cache) == planted
 
 

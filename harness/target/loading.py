@@ -1,7 +1,8 @@
 """The target of a run as the user names it: a class of theirs, imported and made.
 
-Conductor and load processes do so, each for itself. `python -m harness.target.loading` does nothing
-else, in an interpreter of its own: what a module brings with it shows only there.
+Conductor and load processes do so, each for itself. `python -m harness.target.loading` has it make
+the request of each step, too, which it does not send, in an interpreter of its own: what a module
+brings with it shows only there.
 """
 
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from harness.core.errors import HarnessError, UsageError
 from harness.core.own_python import module_command
 from harness.core.user_module import UserReference, class_in, imported, raised, reference_of
+from harness.target.declared import steps_of
 from harness.target.interface import Target
 
 WHAT = "target"
@@ -46,7 +48,8 @@ def file_of(made_by: type) -> str | None:
 
 
 def require_alone(reference: UserReference) -> None:
-    """Refuse, as UsageError, a target whose module cannot be loaded without Locust and gevent.
+    """Refuse, as UsageError, a target whose module cannot be loaded without Locust and gevent, or
+    whose steps make no requests.
 
     In a process of its own, as the load process has both already. HarnessError where that hangs.
     """
@@ -71,7 +74,7 @@ def _main() -> int:
     module, name, folder = sys.argv[1:]
     try:
         # Its address may be given elsewhere.
-        loaded(UserReference(module, name, folder), "http://127.0.0.1:1")
+        steps_of(loaded(UserReference(module, name, folder), "http://127.0.0.1:1"))
     except UsageError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

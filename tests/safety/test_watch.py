@@ -18,7 +18,7 @@ from harness.plan.plan import Plan
 from harness.plan.stop_conditions import StopConditions
 from harness.run.safety import watch as watch_module
 from harness.run.safety.watch import LedgerTail, SafetyWatch
-from harness.target.ledger import PAGE_ENTRIES
+from harness.target.ledger import PAGE_ENTRIES, Ledger, unclear
 from tests import builders
 from tests.builders import CUT, account_of, entry, failed, operation, plan_of
 
@@ -38,6 +38,7 @@ class FakeLedger:
     asked: list[int | str] = field(default_factory=list)
     broken: bool = False
     puts_off_s: float | None = None
+    at_once: int = PAGE_ENTRIES
 
     def page(self, after: int | str, seconds: float) -> list[LedgerEntry]:
         """What is behind the cursor."""
@@ -47,7 +48,7 @@ class FakeLedger:
             raise PutOffError("busy", self.puts_off_s)
         if self.broken:
             raise HarnessError("no answer")
-        return [e for e in self.entries if int(e.cursor) > int(after)][:PAGE_ENTRIES]
+        return [e for e in self.entries if int(e.cursor) > int(after)][: self.at_once]
 
 
 @dataclass
@@ -297,3 +298,40 @@ def test_only_the_end_of_the_ledger_is_read_again() -> None:
 
     assert read == [0, 300, 600, 600, 1500]
     assert len(tail.new()) <= 1000
+
+
+@pytest.mark.parametrize(("at_once", "there", "read"), [(100, 900, 900), (1, 150, 100)])
+def test_a_lender_that_lists_few_at_once_is_read_to_its_end(
+    at_once: int, there: int, read: int
+) -> None:
+    """Page by page until an empty one; one that never ends ends a look."""
+    first = operation(plan_with(StopConditions()), 0)
+    ledger = FakeLedger([entry(first, cursor=n + 1) for n in range(there)], at_once=at_once)
+    tail = LedgerTail(ledger, 0, frozenset())  # type: ignore[arg-type]
+
+    assert len(tail.new()) == read
+
+
+def test_a_mistake_in_the_users_ledger_is_no_bug_of_the_watch(begin: Any) -> None:
+    """It is unread, as one that does not answer."""
+
+    class Wrong(Ledger):
+        def page(self, *_: Any) -> list[LedgerEntry]:
+            raise KeyError("loans")
+
+    watched = begin(plan_with(StopConditions(double_disbursement=True)))
+    watched.watch._ledger.ledger = Wrong()  # type: ignore[abstract]
+
+    assert watched.wait(0.5) is None
+    assert watched.watch.notes or watched.watch._ledger.answered
+
+
+def test_a_row_whose_money_is_not_clear_ends_no_watch(begin: Any) -> None:
+    """Nor does one of another client; the others count."""
+    watched = begin(plan_with(StopConditions(double_disbursement=True)))
+    one, two = (operation(watched.plan, n) for n in (3, 4))
+    watched.ledger.entries = [unclear(entry(two), "no money"), entry(one, disbursements=2)]
+    stop = watched.wait()
+
+    assert stop is not None
+    assert one.key in stop.text
