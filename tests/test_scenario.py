@@ -1,7 +1,10 @@
 """What a scenario states is read once, and what it cannot state is told."""
 
+import re
+from dataclasses import fields
 from datetime import timedelta
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +165,11 @@ def test_a_given_length_scales_all_times() -> None:
     phase = plan.phase("fault")
     assert phase is not None
     assert (phase.start_s, phase.end_s) == (8.0, 18.0)
+
+
+def test_the_documented_load_is_the_load_there_is() -> None:
+    """Every field with its default, in the order of the class."""
+    page = (Path(__file__).parent.parent / "docs" / "borrowers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", page, re.MULTILINE)
+
+    assert rows == [(f.name, repr(f.default).replace("'", '"')) for f in fields(Load)]

@@ -2,7 +2,7 @@
 
 Frames are made from what is written down, anew at each call. Instants are seconds after zero, the
 planned start of the first arrival after the warm-up (warm-up: negative); durations are seconds,
-money is fen.
+money is in minor units of the currency.
 """
 
 from datetime import timedelta

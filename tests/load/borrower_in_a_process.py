@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from harness.target.classification import Answer, GroundTruth
 from harness.target.contract import Contract
 
 LIMIT = {"limit_fen": 500, "used_fen": 200, "available_fen": 300}
+GRANTED = {"loan_id": "l", "status": "disbursed", "principal_fen": 100}
 DECLINE = {"code": "limit", "category": "risk_decline"}
 
 
@@ -25,13 +27,24 @@ class Scripted(Borrower):
     abstract = True
 
 
-def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[str, Any]:
+def documented() -> type[Borrower]:
+    """The first example of the page on borrowers."""
+    found: dict[str, Any] = {}
+    page = (Path(__file__).parents[2] / "docs" / "borrowers.md").read_text(encoding="utf-8")
+    exec(page.split("```python\n")[1].partition("```")[0], found)  # noqa: S102  # our own
+    return cast("type[Borrower]", found["FromTheApp"])
+
+
+def came_to(
+    step: str, status: int, body: dict[str, Any], steps: type[Borrower] = Scripted, **known: Any
+) -> dict[str, Any]:
     """One step of a borrower of whom this is known."""
     sent: list[Any] = []
 
     def request(method: str, path: str, headers: Any, content: bytes, timeout_s: float) -> Answer:
         assert timeout_s > 0
-        own = {n: v for n, v in headers.items() if n in ("Authorization", "Idempotency-Key")}
+        named = ("Authorization", "Idempotency-Key", "X-Channel")
+        own = {n: v for n, v in headers.items() if n in named}
         sent.append([method, path, json.loads(content) if content else None, own])
         return Answer(status=status, body=json.dumps(body).encode())
 
@@ -47,7 +60,7 @@ def came_to(step: str, status: int, body: dict[str, Any], **known: Any) -> dict[
         deadline_ns=time.monotonic_ns() + 10**9,
         term_days=90,
     )
-    judged = getattr(Scripted, step)(cast("Any", Scripted), journey)
+    judged = getattr(steps, step)(cast("Any", steps), journey)
     return {**asdict(judged), "sent": sent}
 
 
@@ -59,6 +72,7 @@ json.dump(
         "limit too high": came_to("read_credit_line", 200, LIMIT, most_credit_fen=299),
         "declined wrongly": came_to("borrow", 422, DECLINE),
         "declined rightly": came_to("borrow", 422, DECLINE, expected_decline=Decline.CREDIT),
+        "documented": came_to("borrow", 201, GRANTED, documented(), amount_fen=100),
         "declined maybe": came_to("borrow", 422, DECLINE, possible_decline=Decline.CREDIT),
     },
     sys.stdout,

@@ -50,3 +50,12 @@ def test_what_is_sent_is_the_contract(found: Found) -> None:
     assert borrow[:2] == ["POST", "/v1/loans"]
     assert borrow[2] == {"amount_fen": 100, "term_days": 90, "method": "daily"}
     assert borrow[3] == {"Authorization": "Bearer t", "Idempotency-Key": "k"}
+
+
+def test_the_documented_step_works_on_a_service_of_the_contract(found: Found) -> None:
+    """It sends what the borrower of the package sends, with one header more."""
+    (theirs,), (ours,) = found["documented"]["sent"], found["declined maybe"]["sent"]
+
+    assert found["documented"]["outcome"] == "approved"
+    assert theirs[:3] == ours[:3]
+    assert theirs[3] == {**ours[3], "X-Channel": "app"}
