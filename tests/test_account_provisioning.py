@@ -12,13 +12,10 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.history.events import Step
 from harness.plan.plan import Plan, Scenario, Settings, expand
 from harness.plan.population import LIMIT_FEN, AccountClass
 from harness.plan.scenario import Load
 from harness.target.account_provisioning import AccountProvisioner
-from harness.target.answers import Answers, failed
-from harness.target.classification import Answer, Classification, GroundTruth
 from harness.target.contract import Contract
 from tests.builders import LOCAL
 
@@ -245,38 +242,6 @@ def test_limits_are_registered_by_class(
     near_limit = plan.lender.near_limit
     assert limits.keys() == {LIMIT_FEN, near_limit}
     assert limits[near_limit] is AccountClass.NEAR_LIMIT
-
-
-def test_trials_are_registered_for_the_amounts_of_the_plan(
-    provisioner: AccountProvisioner, target: Target
-) -> None:
-    """A scenario that states others than the lender's has other limits, too."""
-    load = Load(near_limit_share=0.1, amounts=(1000, 2000))
-    settings = Settings(rate=10, baseline_s=10.0, recovery_s=10.0, fault_s=0.0)
-    plan = expand("a", "", Scenario(load=load), settings, layout=LOCAL)
-
-    assert provisioner.confirm_classes(plan) == (plan, [])
-    limits = {account["limit_fen"] for account in target.accounts.values()}
-    assert limits == {LIMIT_FEN, plan.lender.near_limit} == {LIMIT_FEN, 240_000}
-
-
-@pytest.mark.parametrize("status", [401, 403, 404])
-def test_whoever_a_rule_refuses_at_log_in_takes_part(
-    target: Target, plan: Plan, status: int
-) -> None:
-    """Whatever the rules of a lender call it: the status says that they were refused."""
-
-    class Coarse(Contract):
-        """Every 4xx is a failure to it."""
-
-        def classify(self, step: Step, answer: Answer, truth: GroundTruth) -> Classification:
-            assert step is Step.LOG_IN
-            return Answers([(4, failed)]).of_step(answer, truth)
-
-    target.refuses, target.refusal = ("0",), (status, {})
-    provisioner = AccountProvisioner(Coarse(target.url), target.url, lambda _: None)
-
-    assert {b.token == "" for b in provisioner.provision(plan)} == {True, False}
 
 
 def test_borrowers_who_cannot_log_in_take_part(

@@ -128,6 +128,8 @@ def test_a_driver_that_cannot_connect_is_unread() -> None:
         SqlLedger(QUERY, refuse).cursor()
 
 
+HTTP: Any = HttpLedger
+SQL: Any = SqlLedger
 MONEY = "'k' AS key, 'a' AS account, {} AS principal"
 
 
@@ -314,16 +316,16 @@ def test_a_listing_may_be_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda: HttpLedger("/loans", COLUMNS, url="https://ledger"), "must be like"),
-        (lambda: HttpLedger("/loans", COLUMNS, url="ledger:9"), "must be like"),
-        (lambda: HttpLedger("/loans", COLUMNS, url="http://ledger:0x"), "must be like"),
-        (lambda: HttpLedger("loans", COLUMNS), "its path 'loans' must be"),
-        (lambda: HttpLedger("/loans", ["id"]), "HttpLedger: columns"),  # type: ignore[arg-type]
-        (lambda: SqlLedger(QUERY, 5), "must be an address like postgresql://.*, or a function"),  # type: ignore[arg-type]
-        (lambda: SqlLedger(QUERY, "postgresql:///x"), "SqlLedger: database must name a host"),
-        (lambda: SqlLedger(QUERY, "postgresql://h:x/y"), "database must have ports"),
-        (lambda: SqlLedger(QUERY, print, checks=["SELECT 1"]), "SqlLedger: checks"),  # type: ignore[arg-type]
-        (lambda: SqlLedger(" ", print), "must be a SELECT"),
+        (lambda: HTTP("/loans", COLUMNS, url="https://ledger"), "must be like"),
+        (lambda: HTTP("/loans", COLUMNS, url="ledger:9"), "must be like"),
+        (lambda: HTTP("/loans", COLUMNS, url="http://ledger:0x"), "must be like"),
+        (lambda: HTTP("loans", COLUMNS), "its path 'loans' must be"),
+        (lambda: HTTP("/loans", ["id"]), "HttpLedger: columns"),
+        (lambda: SQL(QUERY, 5), "must be an address like postgresql://.*, or a function"),
+        (lambda: SQL(QUERY, "postgresql:///x"), "SqlLedger: database must name a host"),
+        (lambda: SQL(QUERY, "postgresql://h:x/y"), "database must have ports"),
+        (lambda: SQL(QUERY, print, checks=["SELECT 1"]), "SqlLedger: checks"),
+        (lambda: SQL(" ", print), "must be a SELECT"),
     ],
 )
 def test_what_is_no_ledger_is_refused_where_it_is_written(
@@ -336,9 +338,9 @@ def test_what_is_no_ledger_is_refused_where_it_is_written(
 
 def test_how_a_lender_writes_money_is_the_target_s() -> None:
     """It cannot be given to a ledger, where it would be lost."""
-    for make in (SqlLedger, HttpLedger):
+    for make in (SQL, HTTP):
         with pytest.raises(TypeError, match="minor"):
-            make(QUERY, COLUMNS, minor=int)  # type: ignore[call-arg,arg-type]
+            make(QUERY, COLUMNS, minor=int)
 
 
 def test_columns_that_are_none_are_refused_where_they_are_written() -> None:

@@ -24,6 +24,8 @@ ACCOUNT = BorrowerAccount("1", "id", "password", "token")
 ASK = LoanRequest(ACCOUNT, "key", 100)
 REPLY = Reply(200, b"{}")
 POST = Request("POST", "/loans")
+UNTYPED: Any = Request
+JUDGED: Any = Classification
 
 
 class Lender(Target):
@@ -56,10 +58,10 @@ def fails(*_: Any, **__: Any) -> Any:
         ("borrow", Request("POST", "loans"), "its path 'loans' must be"),
         ("borrow", Request("POST", "/a b"), "its path '/a b' must be"),
         ("borrow", Request("post", "/"), "its method must be in capitals"),
-        ("borrow", Request("POST", "/", headers={"a": 1}), "its headers must be"),  # type: ignore[dict-item]
-        ("borrow", Request("POST", "/", query={"a": None}), "its query must be"),  # type: ignore[dict-item]
-        ("borrow", Request("POST", "/", key=1), "its key and its name"),  # type: ignore[arg-type]
-        ("borrow", Request("POST", "/", expects="2"), "its expects '2' must"),  # type: ignore[arg-type]
+        ("borrow", UNTYPED("POST", "/", headers={"a": 1}), "its headers must be"),
+        ("borrow", UNTYPED("POST", "/", query={"a": None}), "its query must be"),
+        ("borrow", UNTYPED("POST", "/", key=1), "its key and its name"),
+        ("borrow", UNTYPED("POST", "/", expects="2"), "its expects '2' must"),
         ("accounts", POST, "a value of type Request; it must return a list"),
         ("accounts", [POST, None], "a value of type list with None in it"),
         ("headers", None, "None; it must return a dict"),
@@ -70,7 +72,7 @@ def fails(*_: Any, **__: Any) -> Any:
         ("session", "token", "a value of type str; it must return OpenedSession"),
         ("grants", 1, "a value of type int; it must return True or False"),
         ("classify", None, "None; it must return a Classification"),
-        ("classify", Classification("ok"), "a Classification with a value of type str"),  # type: ignore[arg-type]
+        ("classify", JUDGED("ok"), "a Classification with a value of type str"),
         ("loans", [{}], "a value of type dict in it; it must return a tuple of KeyedLoans"),
         ("minor", "5", "a value of type str; it must return a whole number"),
     ],

@@ -11,8 +11,8 @@ made here. Those of HTTP are made by `harness.core.http_calls` and those of the 
 import os
 from typing import TYPE_CHECKING, Any
 
-from harness.core.addresses import join_address, split_address
 from harness.core.errors import HarnessError, UsageError
+from harness.core.host_port import join_address, split_address
 
 if TYPE_CHECKING:
     import psycopg

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.core.addresses import split_address
 from harness.core.connections import database_addresses
 from harness.core.errors import UsageError
+from harness.core.host_port import split_address
 from harness.core.user_module import UserReference, reference_to
 from harness.plan.checked import shown
 

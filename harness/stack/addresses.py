@@ -5,9 +5,9 @@ import socket
 import urllib.parse
 from collections.abc import Collection
 
-from harness.core.addresses import join_address as join_address
-from harness.core.addresses import split_address as split_address
 from harness.core.errors import UsageError
+from harness.core.host_port import join_address as join_address
+from harness.core.host_port import split_address as split_address
 
 _TAKEN_FOR = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # nothing listens there
 """Where Linux goes when a connection is to no address."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from harness.core.addresses import join_address, split_address
 from harness.core.errors import HarnessError, UsageError
+from harness.core.host_port import join_address, split_address
 from harness.core.http_calls import NO_PATIENCE, Patience
 from harness.core.money import whole_minor
 from harness.history.ledger_facts import LedgerEntry
@@ -53,7 +53,7 @@ class HttpLedger(Ledger):
     addresses: tuple[str, ...] = field(default=(), repr=False, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be, before anything is read."""
+        """Refuse invalid values, before anything is read."""
         for wrong in type_problems(self):
             raise UsageError(f"HttpLedger: {wrong}")
         if missing := [name for name in REQUIRED if name not in self.columns]:

@@ -47,7 +47,7 @@ class Request:
         return with_query(self.path, self.query)
 
     def wrong(self) -> Iterator[str]:
-        """Why it cannot be sent. No value is told but for the path: it may be a secret."""
+        """Why it cannot be sent. The path is shown, and no other value: it may be a secret."""
         if not (isinstance(self.method, str) and _METHOD.fullmatch(self.method)):
             yield 'its method must be in capitals, like "POST"'
         if not (isinstance(self.path, str) and _PATH.fullmatch(self.path)):

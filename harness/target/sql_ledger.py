@@ -60,7 +60,7 @@ class SqlLedger(Ledger):
     addresses: tuple[str, ...] = field(default=(), repr=False, init=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be, before anything is read."""
+        """Refuse invalid values, before anything is read."""
         for wrong in type_problems(self):
             is_secret = wrong.startswith("database ")
             raise UsageError(f"SqlLedger: {_DATABASE if is_secret else wrong}")

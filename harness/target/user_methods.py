@@ -1,6 +1,6 @@
 """Methods of a user's class, looked at where they are called: what they raise, what they return.
 
-A mistake in one is told once, as one line with the class, the method, and file and line of it,
+A mistake in one is reported as one line with the class, the method, and file and line of it,
 wherever it is met: at a dry run, at set-up, in the load, or when the ledger is read.
 """
 
