@@ -11,7 +11,7 @@ from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
 from harness.plan.objectives import SteadyState
 from harness.verdict.checks.bounds import OPERATIONS_MIN, Limit, by_share
 from harness.verdict.measure import advice as rules
-from harness.verdict.measure.baseline import HALVES_P_MIN, THETA
+from harness.verdict.measure.baseline import HALVES_P_MIN, RECOVERED_BELOW_SHARE
 from harness.verdict.measure.change_point import confirmed
 from harness.verdict.measure.intervals import CONFIDENCE, Share, differ
 from harness.verdict.types import Judgement
@@ -47,9 +47,9 @@ def share(chance: np.random.Generator, part: int, whole: int) -> Figures:
 
 def recovery(chance: np.random.Generator, part: int, whole: int) -> Figures:
     """What comes after a recovery, as long as was told, judged as lasting."""
-    most = rules.bounded(THETA, 1 - CONFIDENCE)
-    bad = _followed(chance, Share(part, whole), THETA, most)
-    return {"decided": confirmed(bad, THETA), "requests": float(len(bad))}
+    most = rules.bounded(RECOVERED_BELOW_SHARE, 1 - CONFIDENCE)
+    bad = _followed(chance, Share(part, whole), RECOVERED_BELOW_SHARE, most)
+    return {"decided": confirmed(bad, RECOVERED_BELOW_SHARE), "requests": float(len(bad))}
 
 
 def _followed(

@@ -15,7 +15,7 @@ from benchmarks.outage_script import Kind, Stretch
 from benchmarks.sections import Column, Figures, Form, Row, Rule, Section, Want
 from benchmarks.simulate import BASELINE_SECONDS, samples_from, simulate
 from harness.plan.objectives import SteadyState
-from harness.verdict.measure.baseline import THETA, Baseline
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE, Baseline
 from harness.verdict.measure.episodes import episodes_of, impaired
 from harness.verdict.measure.recovery_interval import recovery_of
 from harness.verdict.measure.samples import Samples, Timeline
@@ -124,7 +124,7 @@ def _endless_rows() -> list[Row]:
         for share in SHARES:
             for rate in RATES:
                 # Fewer than 5 % is a recovery by definition, so that nothing is asked on its edge.
-                wants = () if share <= THETA else (_OPEN, _STATED)
+                wants = () if share <= RECOVERED_BELOW_SHARE else (_OPEN, _STATED)
                 cells = (f"{share:.0%}", "no fault" if heal_s is None else "a fault", f"{rate}/s")
                 quick = (heal_s, share, rate) == (HEAL_SECONDS, 0.1, 50)
                 rows.append(Row(cells, endless, (rate, share, heal_s), wants, quick=quick))

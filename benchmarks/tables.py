@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.calibration import Aim, Cell, Errors, ms, reference
 from benchmarks.simulate import Crossing
 from benchmarks.target_log import Count
-from benchmarks.truth import THETA
+from benchmarks.truth import RECOVERED_BELOW_SHARE
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ def _across(crossings: Sequence[Crossing]) -> str:
     """Shares other than the one of the main table, where the baseline was long enough for them."""
     cells: dict[tuple[str, str, int, float], list[Crossing]] = {}
     for crossing in crossings:
-        if crossing.failed_share != THETA:
+        if crossing.failed_share != RECOVERED_BELOW_SHARE:
             place = (crossing.shape, crossing.spacing, crossing.rate, crossing.failed_share)
             cells.setdefault(place, []).append(crossing)
     rows = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.outage_script import Kind, Stretch
 
-THETA = 0.05
+RECOVERED_BELOW_SHARE = 0.05
 """Borrowing has recovered when fewer than this share of the requests fail."""
 TIMEOUT_SECONDS = 2.0
 """Of the benchmark's clients, in simulation and in reality."""
@@ -53,7 +53,8 @@ class Shape:
 class Truth:
     """One trouble as it really was, in seconds on the clock of its script.
 
-    ``recovered_s`` is when the share of failures of new requests fell below `THETA`.
+    ``recovered_s`` is when the share of failures of new requests fell below
+    `RECOVERED_BELOW_SHARE`.
     """
 
     shape: str
@@ -151,11 +152,12 @@ def truths_of(stretches: Iterable[Stretch]) -> list[Truth]:
 def _recovered_s(last: Stretch) -> float:
     """When new requests succeed again: the last stretch's end, but for two kinds.
 
-    A ramp crosses `THETA` before its end. Of the requests that a stall holds, the last ones are
-    answered within the client's timeout: so new requests succeed one timeout before its end.
+    A ramp crosses `RECOVERED_BELOW_SHARE` before its end. Of the requests that a stall holds, the
+    last ones are answered within the client's timeout: so new requests succeed one timeout before
+    its end.
     """
     if last.kind is Kind.RAMP:
-        return last.start_s + (last.end_s - last.start_s) * (1 - THETA / last.share)
+        return last.start_s + (last.end_s - last.start_s) * (1 - RECOVERED_BELOW_SHARE / last.share)
     if last.kind is Kind.STALL:
         return last.end_s - TIMEOUT_SECONDS
     return last.end_s

@@ -26,7 +26,7 @@ from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.history.journal_row import JournalRow
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.report import html, terminal_text
 from harness.report.archive import read_run
 from harness.report.compare.comparison import compare
@@ -72,7 +72,7 @@ def pristine(root: Path) -> Path:
     holder = LockHolder(7, "psql", "active", "2026-01-01T00:00:00Z")
     status = replace(
         known.status,
-        troubles=(Trouble("Toxiproxy ended", at_ns(1.0), at_ns(1.5)),),
+        troubles=(ErrorRecord("Toxiproxy ended", at_ns(1.0), at_ns(1.5)),),
         foreign=(ForeignChange("a toxic of somebody", at_ns(2.0), at_ns(2.5)),),
         stalls=(Stall("load-0", at_ns(7.0), at_ns(7.4)),),
         audit=(Proof("audit", holds=True, text="nothing is left"),),

@@ -51,14 +51,14 @@ HERE = Runs()
 
 def spoiled(run: Path) -> bool:
     """Whether a run, by its directory, is undecided because its load was not sent on time."""
-    verdict, weights = _judged(run)
-    return verdict == weights.get(UNFAITHFUL) == "inconclusive"
+    verdict, severities = _judged(run)
+    return verdict == severities.get(UNFAITHFUL) == "inconclusive"
 
 
 def undecided(run: Path) -> bool:
     """Whether anything of it is: what others do to a machine shows in more than the load."""
-    _, weights = _judged(run)
-    return "inconclusive" in weights.values()
+    _, severities = _judged(run)
+    return "inconclusive" in severities.values()
 
 
 def once_more(act: Callable[[], T], runs_dir: Path) -> T:
@@ -77,16 +77,16 @@ def once_more(act: Callable[[], T], runs_dir: Path) -> T:
 
 
 def _judged(run: Path) -> tuple[str, dict[str, str]]:
-    """The verdict, and the weight of each finding by its code; nothing where nothing is judged."""
+    """The verdict, and the severity of each finding by its code; nothing without a judgement."""
     try:
         verdict = json.loads((run / "verdict.json").read_bytes())
     except FileNotFoundError:
         return "", {}
-    weights: dict[str, str] = {}
+    severities: dict[str, str] = {}
     for found in verdict["findings"]:
-        if weights.get(found["code"]) != "inconclusive":
-            weights[found["code"]] = found["verdict"]
-    return verdict["verdict"], weights
+        if severities.get(found["code"]) != "inconclusive":
+            severities[found["code"]] = found["verdict"]
+    return verdict["verdict"], severities
 
 
 # --- how busy the machine is ---------------------------------------------------------------------

@@ -38,7 +38,7 @@ def store(root: Path, plan: Plan, known: Facts) -> RunDirectory:
     run.write_status(known.status)
     run.write_accounts(known.account_of)
     run.write_ledger(known.ledger)
-    run.seal()
+    run.write_checksums()
     stored = run.read_plan()
     run.write_result("verdict.json", to_json(judge(stored, read_facts(run, stored))))
     return run

@@ -33,7 +33,7 @@ from harness.verdict.catalogue import (
 )
 from harness.verdict.catalogue_row import CatalogueRow, EntryKind
 from harness.verdict.checks import borrowing, impairment
-from harness.verdict.types import Reconciliation, Weight
+from harness.verdict.types import Reconciliation, Severity
 
 ROOT = Path(__file__).parent.parent
 HARNESS = sorted((ROOT / "harness").rglob("*.py"))
@@ -42,13 +42,13 @@ PARTS = (
     *(parts.OBJECTIVES, parts.STOPS, parts.CHECKS, parts.EXITS),
 )
 MAKERS = {
-    "fail": Weight.FAIL,
-    "inconclusive": Weight.INCONCLUSIVE,
-    "note": Weight.NOTE,
+    "fail": Severity.FAIL,
+    "inconclusive": Severity.INCONCLUSIVE,
+    "note": Severity.NOTE,
     "Finding": None,
     "weigh": None,
 }
-"""What is called with a code first makes a finding, of this weight or of one that is computed."""
+"""What is called with a code first makes a finding, of this severity or of one that is computed."""
 NAMED_ELSEWHERE = {
     ("borrowing.py", "name"): LOANS,
     ("impairment.py", "episode.class_"): tuple(impairment._STATE),
@@ -57,8 +57,8 @@ NAMED_ELSEWHERE = {
 """Codes that are not written where the finding is made: the file, the expression, what it can be.
 In case.py the makers themselves hand on what they are given."""
 
-Made = dict[str, set[Weight | None]]
-"""Codes, each with the weights that findings of it are made with."""
+Made = dict[str, set[Severity | None]]
+"""Codes, each with the severities that findings of it are made with."""
 
 
 def made_in(source: str, file: str) -> Made:
@@ -91,21 +91,21 @@ def all_made() -> Made:
     for path in HARNESS:
         text = path.read_text(encoding="utf-8")
         if "Finding" in text:
-            for code, weights in made_in(text, path.name).items():
-                found[code] |= weights
+            for code, severities in made_in(text, path.name).items():
+                found[code] |= severities
     return found
 
 
-def of_another_weight(made: Made, rows: dict[str, CatalogueRow]) -> list[str]:
+def of_another_severity(made: Made, rows: dict[str, CatalogueRow]) -> list[str]:
     """Codes whose row has another severity than the findings that are made, as far as they tell."""
-    worst_first, found = list(Weight), []
-    for code, weights in made.items():
-        told = min((w for w in weights if w is not None), key=worst_first.index, default=None)
+    worst_first, found = list(Severity), []
+    for code, severities in made.items():
+        told = min((w for w in severities if w is not None), key=worst_first.index, default=None)
         severity = rows[code].severity
         if told is None or severity is None:
             continue
         milder = worst_first.index(severity) > worst_first.index(told)
-        if milder or (None not in weights and severity is not told):
+        if milder or (None not in severities and severity is not told):
             found.append(code)
     return found
 
@@ -137,7 +137,7 @@ def test_a_new_code_would_be_found() -> None:
     planted = """
 def check(case):
     yield fail("brand_new", "text")
-    yield Finding("this_one" if case else "or_that_one", weight, "text", {})
+    yield Finding("this_one" if case else "or_that_one", severity, "text", {})
     yield weigh("weighed", "text")
 """
     found = made_in(planted, "planted.py")
@@ -189,13 +189,13 @@ def test_no_other_file_says_what_a_code_means() -> None:
 # --- what a row says -----------------------------------------------------------------------------
 
 
-def test_a_row_has_the_weight_of_its_findings() -> None:
+def test_a_row_has_the_severity_of_its_findings() -> None:
     """What is only ever a note is no failure in the catalogue, nor the reverse."""
     rows = {**FINDINGS, "planted": FINDINGS["slow"]}
 
-    assert of_another_weight(all_made(), FINDINGS) == []
-    assert of_another_weight({"lost": {Weight.NOTE}}, rows) == ["lost"]
-    assert of_another_weight({"planted": {Weight.FAIL, None}}, rows) == ["planted"]
+    assert of_another_severity(all_made(), FINDINGS) == []
+    assert of_another_severity({"lost": {Severity.NOTE}}, rows) == ["lost"]
+    assert of_another_severity({"planted": {Severity.FAIL, None}}, rows) == ["planted"]
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
@@ -226,7 +226,7 @@ def test_money_comes_first() -> None:
     assert tuple(RULES)[: len(MONEY)] == MONEY
     assert MONEY_STOPS == ("double_disbursement", "principal_at_risk_fen")
     severities = [row.severity for code, row in RULES.items() if code not in MONEY]
-    assert severities == sorted(severities, key=list(Weight).index)
+    assert severities == sorted(severities, key=list(Severity).index)
 
 
 def test_reports_say_it_in_the_words_of_the_catalogue() -> None:

@@ -22,7 +22,7 @@ from harness.report.compare.comparison import (
     compare,
 )
 from harness.report.compare.comparison_text import render, value_text, warnings
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 from tests.verdicts import stored_of, verdict_of, with_finding
 
 NEVER = math.inf
@@ -250,9 +250,9 @@ def test_ties_are_no_evidence() -> None:
 @pytest.mark.parametrize("code", ["interrupted", "load_unfaithful", "safety_stop"])
 def test_a_run_without_evidence_is_shown_and_left_out(code: str) -> None:
     """Five with one of them are four, and who they are is said."""
-    spoilt = stored_of(24, recovery_s=9.0)
-    spoilt = replace(spoilt, verdict=with_finding(spoilt.verdict, code, Weight.INCONCLUSIVE))
-    found = compare([*alike(4, 20), spoilt], alike(5), "main")
+    invalid = stored_of(24, recovery_s=9.0)
+    invalid = replace(invalid, verdict=with_finding(invalid.verdict, code, Severity.INCONCLUSIVE))
+    found = compare([*alike(4, 20), invalid], alike(5), "main")
 
     assert len(found.these.runs) == 5
     assert len(found.these.counted) == 4
@@ -326,8 +326,8 @@ def test_money_is_told_and_never_compared() -> None:
     """One lost loan is a line of its own, also in a run that is left out."""
     verdict = verdict_of(20)
     lost = replace(verdict, reconciliation=replace(verdict.reconciliation, lost=2, phantom=1))
-    spoilt = with_finding(lost, "interrupted", Weight.INCONCLUSIVE)
-    found = compare([Stored(spoilt), *alike(5, 30)], alike(5), "main")
+    invalid = with_finding(lost, "interrupted", Severity.INCONCLUSIVE)
+    found = compare([Stored(invalid), *alike(5, 30)], alike(5), "main")
 
     assert "warning: MONEY: 2 lost, 1 phantom in run0020" in warnings(found)
     assert not any(name in {r.figure.name for r in found.results} for name in ("lost", "phantom"))

@@ -15,7 +15,7 @@ from harness.history.events import HealthAddress
 from harness.history.kept_record import KeptRecord
 from harness.history.reader import Facts, RunReader, read_facts
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.plan import Plan
 from harness.run.conductor import judged
 from harness.verdict.judge import judge
@@ -86,11 +86,11 @@ def perform(run: KeptRecord, known: Facts, size: int | None = None) -> None:
     status = known.status
     if told:
         ended_ns = done[-1].intended_ns
-        troubles = (Trouble(told[0]),)
+        troubles = (ErrorRecord(told[0]),)
         status = replace(status, broken_off=True, load_ended_ns=ended_ns, troubles=troubles)
     run.write_status(status)
     run.write_ledger(ledger(done))
-    run.seal()
+    run.write_checksums()
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, *names: str, number: int = errno.ENOSPC) -> None:

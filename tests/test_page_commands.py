@@ -6,7 +6,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.load.load_protocol import PageCommand, PageOrder
-from harness.run.commands import obey
+from harness.run.commands import apply_command
 
 
 class Timeline:
@@ -50,7 +50,7 @@ def test_an_order_is_passed_on_and_remarked(command: PageCommand, done: Any, rem
     """The report says what was done by hand, and when."""
     timeline = Timeline()
 
-    assert remark in obey(command, timeline, 12.34)
+    assert remark in apply_command(command, timeline, 12.34)
     assert timeline.done == [done]
 
 
@@ -58,7 +58,7 @@ def test_an_order_is_passed_on_and_remarked(command: PageCommand, done: Any, rem
 def test_an_order_that_cannot_be_obeyed_ends_no_run(do: PageOrder) -> None:
     """There may be faults to heal: it is remarked, and the run goes on."""
     timeline = Timeline()
-    remark = obey(PageCommand(do, "9-flood"), timeline, None)
+    remark = apply_command(PageCommand(do, "9-flood"), timeline, None)
 
     assert "by hand before the load" in remark
     assert "could not be applied: no such fault" in remark

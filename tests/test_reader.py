@@ -42,7 +42,7 @@ def test_what_did_not_change_is_parsed_once(
     known = RunReader(run)
     first = known.facts(run.read_plan())
     run.write_ledger(replace(first.ledger, watched_s=3.0))
-    run.seal()
+    run.write_checksums()
     second = known.facts(run.read_plan())
 
     assert parsed == ["events-load-0.jsonl"]

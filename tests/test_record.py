@@ -12,7 +12,7 @@ from harness.history.event_writer import EventWriter
 from harness.history.events import Attempt, Ending, Operation, Outcome, Sent, Step
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.decline import Decline
 from harness.plan.plan import Plan
 from harness.verdict.judge import judge
@@ -72,7 +72,7 @@ def completed(
 
 def test_everything_is_read_back(run: RunDirectory, plan: Plan) -> None:
     """Plan and facts survive the directory."""
-    run.seal()
+    run.write_checksums()
     found = read_facts(run, plan)
 
     assert run.read_plan() == plan
@@ -117,14 +117,14 @@ def test_a_trouble_is_read_with_its_instants_or_as_older_runs_store_it(
     run: RunDirectory, plan: Plan
 ) -> None:
     """These had its words alone: then nobody knows when it was."""
-    known = Trouble("Toxiproxy ended", at_ns(4.0), at_ns(5.0))
+    known = ErrorRecord("Toxiproxy ended", at_ns(4.0), at_ns(5.0))
     run.write_status(builders.status(plan, troubles=(known,)))
     path = run.path / "status.json"
 
     assert run.read_status([]).troubles == (known,)
     older = json.loads(path.read_bytes()) | {"troubles": ["Toxiproxy ended"]}
     path.write_text(json.dumps(older))
-    assert run.read_status([]).troubles == (Trouble("Toxiproxy ended"),)
+    assert run.read_status([]).troubles == (ErrorRecord("Toxiproxy ended"),)
 
 
 def test_a_stored_run_can_be_judged_again(run: RunDirectory) -> None:

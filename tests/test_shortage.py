@@ -158,7 +158,7 @@ def test_what_toxiproxy_lacked_is_ours(tmp_path: Path) -> None:
     with log.open("a") as file:
         file.writelines(lines)
 
-    found = proxy_log.troubles(zero_ns)
+    found = proxy_log.errors(zero_ns)
 
     begins = [((t.begin_ns or 0) - zero_ns) / 1e9 for t in found]
     ends = [((t.end_ns or 0) - zero_ns) / 1e9 for t in found]
@@ -167,7 +167,7 @@ def test_what_toxiproxy_lacked_is_ours(tmp_path: Path) -> None:
     ports, files = (trouble.text for trouble in found)
     assert "3 times from 2.0 s to 3.0 s, for Toxiproxy's link to 127.0.0.1:23044: no local" in ports
     assert "ulimit -n" in files
-    assert not ProxyLog(tmp_path / "nowhere").troubles(0)
+    assert not ProxyLog(tmp_path / "nowhere").errors(0)
 
 
 def test_health_polls_name_it_too() -> None:

@@ -104,7 +104,7 @@ def test_a_run_that_was_over_stays_as_it_was_sealed(tmp_path: Path) -> None:
     plan = plan_of(CUT)
     directory = RunDirectory.create(tmp_path, plan)
     directory.write_status(RunStatus("stack", interrupted=False))
-    directory.seal()
+    directory.write_checksums()
     complete_record(directory, plan, rows_of(tmp_path, *HEALED), 1, by="guardian")
 
     assert read_facts(directory, directory.read_plan()).damage == ()
@@ -117,7 +117,7 @@ def test_a_cut_journal_is_told(tmp_path: Path) -> None:
     directory = RunDirectory.create(tmp_path, plan)
     directory.write_status(RunStatus("stack", interrupted=False))
     directory.write_journal(rows_of(tmp_path, *HEALED))
-    directory.seal()
+    directory.write_checksums()
     path = directory.path / JOURNAL_FILE
     path.write_bytes(path.read_bytes()[:-9])
     damage = read_facts(directory, plan).damage

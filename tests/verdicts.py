@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.report.archive import Stored
 from harness.verdict.judge import judge
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, Severity, Verdict
 from tests.builders import cut_run
 
 SETTINGS = {"rate": 50, "warm_up_s": 1.0, "baseline_s": 8.0, "fault_s": 5.0, "recovery_s": 15.0,
@@ -72,10 +72,10 @@ def stored_of(number: int, *, label: str = "", service: str = "tuned", **changes
     return Stored(verdict_of(number, **changes), {**SETTINGS, "service": service}, label)
 
 
-def with_finding(verdict: Verdict, code: str, weight: Weight = Weight.FAIL) -> Verdict:
+def with_finding(verdict: Verdict, code: str, severity: Severity = Severity.FAIL) -> Verdict:
     """The same run with one finding more, and judged by it."""
     return replace(
         verdict,
-        findings=[*verdict.findings, Finding(code, weight, "made up")],
-        verdict=Judgement.FAIL if weight is Weight.FAIL else Judgement.INCONCLUSIVE,
+        findings=[*verdict.findings, Finding(code, severity, "made up")],
+        verdict=Judgement.FAIL if severity is Severity.FAIL else Judgement.INCONCLUSIVE,
     )

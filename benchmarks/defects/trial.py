@@ -21,7 +21,7 @@ from harness.history.run_directory import RunDirectory
 from harness.plan.plan import Plan
 from harness.stack import Stack, StackSettings, down, up
 from harness.verdict.stored_verdict import read_verdict
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 
 RUN_SECONDS_MAX = 240.0
 
@@ -104,7 +104,7 @@ def ruled(pair: Pair, verdict: Verdict, acts: list[Act], around: Circumstances) 
     """The harm of a run, and what its verdict is worth beside it."""
     own = [act for act in acts if act.defect == pair.name]
     harm = pair.rule.count(own, around, pair.trial.limits)
-    failed = [finding.code for finding in verdict.findings if finding.verdict is Weight.FAIL]
+    failed = [finding.code for finding in verdict.findings if finding.verdict is Severity.FAIL]
     missed = [o.id for o in verdict.objectives if o.verdict is Judgement.FAIL]
     failures = tuple(dict.fromkeys((*failed, *missed)))
     judgement = verdict.verdict

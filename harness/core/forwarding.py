@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core.exit_codes import ExitCode
-from harness.core.standard_streams import let_go_of_terminal
+from harness.core.standard_streams import detach_terminal
 
 AGAIN_SECONDS = 1.0
 """What comes sooner after a signal belongs to it: `timeout` tells a process, then its group."""
@@ -113,7 +113,7 @@ def listening() -> Iterator[None]:
 
     def hear(number: int, _frame: Any) -> None:
         if number == signal.SIGHUP:
-            let_go_of_terminal()
+            detach_terminal()
         now = time.monotonic()
         again = bool(_heard_at) and now - _heard_at[-1] < AGAIN_SECONDS
         _heard_at.append(now)

@@ -160,7 +160,7 @@ def _is_open(number: int) -> bool:
 # --- no one is there any more --------------------------------------------------------------------
 
 
-def let_go_of_terminal() -> None:
+def detach_terminal() -> None:
     """Read and write nothing any more where that would be a terminal: there it would fail."""
     lead_nowhere(number for number in range(3) if _is_device(number))
 

@@ -13,7 +13,7 @@ from harness.faults.base import Gone, Injector, not_begun
 from harness.faults.foreign_sessions import StrangerWatch
 from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
 from harness.faults.heal.proxy_restart import SECOND_WAY
-from harness.faults.overlap import AtWork, OwnProof
+from harness.faults.overlap import ActiveFaults, IsolatedProof
 from harness.faults.registry import injector_for, module_of
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
@@ -42,7 +42,7 @@ class Surroundings:
     journal: Journal
     record: Callable[[FaultFact], None]
     tell: Callable[[str, str, int], None]
-    at_work: AtWork
+    active: ActiveFaults
     look_at_proxy: Callable[[], None]
     strangers: StrangerWatch
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,7 +96,7 @@ class OneFault:
         """It is no longer what was injected: it ends now, and what is left of it with it."""
         if self._state != "injected" or self._heal_asked.is_set() or self._others_heal():
             return
-        if gone.by is EndedBy.NOBODY and (others := self._run.at_work.ending(self.planned)):
+        if gone.by is EndedBy.NOBODY and (others := self._run.active.ending(self.planned)):
             gone = replace(gone, by=EndedBy.PLAN, text=f"{' and '.join(others)}: {gone.text}")
         self._gone = gone
         self._note(Proof("ended", holds=gone.by.due, text=f"ended early: {gone.text}"))
@@ -141,9 +141,9 @@ class OneFault:
         _wait(self._go, zero_ns + round(self.planned.inject_s * 1e9))
         # Before it waits for another's proof, which is as planned.
         late_s = (time.monotonic_ns() - zero_ns) / 1e9 - self.planned.inject_s
-        mine = self._run.at_work.take_turn(self.planned, self._heal_asked)
+        mine = self._run.active.take_turn(self.planned, self._heal_asked)
         if self._heal_asked.is_set() or not mine:
-            self._run.at_work.end(self.planned)
+            self._run.active.end(self.planned)
             self._note()
             return
         lasts_s = self.planned.lasts_s
@@ -154,7 +154,7 @@ class OneFault:
         try:
             self._choose_parts()
             # Beside the walk: no canary, however long it waits for an answer, delays a heal.
-            own = OwnProof(self.planned, self.injector, self._run.at_work)
+            own = IsolatedProof(self.planned, self.injector, self._run.active)
             proving = threading.Thread(target=self._prove, args=(own,), name=f"{name}-proof")
             looking = threading.Thread(target=self._keep_looking, name=f"{name}-look", daemon=True)
             own.look_before()
@@ -169,7 +169,7 @@ class OneFault:
             self._note(error=f"injection, our bug: {error!r}")
         if self._announced:
             self._heal(proving)
-        self._run.at_work.end(self.planned)
+        self._run.active.end(self.planned)
 
     def _inject(self, late_s: float, heal_ns: int) -> None:
         if any(row.event == "abort" for row in self._run.rows()):
@@ -181,7 +181,7 @@ class OneFault:
         if self._heal_asked.is_set():
             raise HarnessError("it was called off before it began")
         self._state = "being injected"
-        self._run.at_work.begin(self.planned)
+        self._run.active.begin(self.planned)
         called_ns = time.monotonic_ns()
         self._note(inject_called_ns=called_ns, due_ns=heal_ns, late_s=late_s)
         self.injector.inject()
@@ -206,10 +206,10 @@ class OneFault:
         if set(planned.parts) == set(stack.layout.candidates(planned.target)):
             return  # all that it may mean, which were looked at before the load
         ready = self.injector.ready()
-        if not (ready.holds or self._run.at_work.ending(planned)):
+        if not (ready.holds or self._run.active.ending(planned)):
             raise HarnessError(f"{', '.join(planned.parts)} not at work: {ready.text}")
 
-    def _prove(self, own: OwnProof) -> None:
+    def _prove(self, own: IsolatedProof) -> None:
         try:
             for proof in own.proofs(self._heal_begun):
                 if self._heal_begun.is_set() and not proof.holds:
@@ -243,12 +243,12 @@ class OneFault:
             return
         self._note(heal_tries=tries, **changes)
         self._put_link_right()
-        self._run.at_work.heal_done(self.planned)
+        self._run.active.heal_done(self.planned)
         self._state = "healed"
         self._run.tell(name, "healed", self.fact.healed_ns or time.monotonic_ns())
         if proving is not None and proving.ident is not None:
             proving.join()
-        excused = partial(self._run.at_work.excuses, self.planned)
+        excused = partial(self._run.active.excuses, self.planned)
         self._note(prove_healed(self.injector, name, journal, excused))
 
     def _put_link_right(self) -> None:

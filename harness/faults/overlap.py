@@ -83,7 +83,7 @@ def can_end(other: PlannedFault, fault: PlannedFault, layout: StackLayout) -> bo
     return False
 
 
-class AtWork:
+class ActiveFaults:
     """The faults of one run that are at work right now; used by the threads of all of them.
 
     One is at work from before its injection, until it is shown to be healed.
@@ -183,18 +183,18 @@ class AtWork:
         )
 
 
-class OwnProof:
+class IsolatedProof:
     """The proofs that one fault is at work, none of them another fault's."""
 
-    def __init__(self, fault: PlannedFault, injector: Injector, at_work: AtWork) -> None:
+    def __init__(self, fault: PlannedFault, injector: Injector, active: ActiveFaults) -> None:
         self._fault = fault
         self._injector = injector
-        self._at_work = at_work
+        self._active = active
         self._silent_with: tuple[str, ...] = ()
 
     def look_before(self) -> None:
         """With others at work that may silence the canary: whether they do."""
-        disturbing = self._at_work.disturbing(self._fault)
+        disturbing = self._active.disturbing(self._fault)
         if not disturbing:
             return
         try:
@@ -212,14 +212,14 @@ class OwnProof:
             yield self._injector.read_back()
             canary = self._injector.canary()
         finally:
-            self._at_work.end_turn(self._fault)
+            self._active.end_turn(self._fault)
         if not self._silent_with or not canary.holds:
             yield canary
             return
         why = f"so it was before this injection, with {' and '.join(self._silent_with)} at work"
         text = f"{canary.text}; {why}: no proof of its own"
         yield replace(canary, holds=False, text=text)
-        while self._at_work.disturbing(self._fault):
+        while self._active.disturbing(self._fault):
             if over.wait(TURN_SECONDS):
                 return
         yield self._injector.canary()

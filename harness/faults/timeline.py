@@ -24,13 +24,13 @@ from harness.faults.foreign_sessions import (
     remove_strangers,
 )
 from harness.faults.heal.proxy_restart import ProxyWatch
-from harness.faults.overlap import AtWork
+from harness.faults.overlap import ActiveFaults
 from harness.faults.unplanned import ProxyLog
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy, ForeignChange
 from harness.history.journal import CONDUCTOR, Journal
 from harness.history.journal_row import JournalRow
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
 from harness.stack.state import Stack
@@ -68,9 +68,9 @@ class FaultTimeline:
         self._journal = journal
         self._strangers = StrangerWatch(stack, self._ours)
         self._locks = LockWatch(stack)
-        at_work = AtWork(faults, stack.layout)
+        active = ActiveFaults(faults, stack.layout)
         self._run = Surroundings(
-            stack, journal, record, tell, at_work, self._look_at_proxy, self._strangers
+            stack, journal, record, tell, active, self._look_at_proxy, self._strangers
         )
         self._one_fault = {p.name: OneFault(self._run, p) for p in faults}
         self._threads: list[threading.Thread] = []
@@ -81,7 +81,7 @@ class FaultTimeline:
         self._proxy_log = ProxyLog(stack.log_dir)
         self._zero_ns: int | None = None
         self._proxy_lock = threading.RLock()
-        self.troubles: list[Trouble] = []
+        self.errors: list[ErrorRecord] = []
         """That Toxiproxy ended unbidden, or lacked something of this machine: what borrowers saw of
         that is not the target's doing. Whole after `finish`.
         """
@@ -195,7 +195,7 @@ class FaultTimeline:
         with self._proxy_lock:
             if (ended := self._proxy.ended(self.journal_rows)) is None:
                 return
-            self.troubles += ended.troubles
+            self.errors += ended.errors
             for fault in self._one_fault.values():
                 if any(need.what is Thing.LINK for need in fault.planned.needs):
                     fault.end_early(Gone(EndedBy.NOBODY, ended.text))
@@ -240,7 +240,7 @@ class FaultTimeline:
             self._watcher.join()
             self._look_at_proxy()  # it may have ended since the last look
         if self._zero_ns is not None:
-            self.troubles += self._proxy_log.troubles(self._zero_ns)
+            self.errors += self._proxy_log.errors(self._zero_ns)
         for fault in self._one_fault.values():
             fault.clean_up()
 

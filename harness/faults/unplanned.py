@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from harness.core.shortage import Shortage, in_words, shortage_in, stretches
 from harness.history.events import FaultFact
 from harness.history.fault_facts import ForeignChange
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.fault import PlannedFault
 from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.state import Stack
@@ -40,7 +40,7 @@ class _Event(NamedTuple):
     exit_code: int | None = None
 
 
-def unplanned_ends(
+def unexpected_exits(
     stack: Stack,
     faults: Iterable[PlannedFault],
     since_ns: int,
@@ -139,14 +139,14 @@ class ProxyLog:
         self._path = log_dir / f"{TOXIPROXY}.log"
         self._begin = self._path.stat().st_size if self._path.is_file() else 0
 
-    def troubles(self, zero_ns: int) -> tuple[Trouble, ...]:
+    def errors(self, zero_ns: int) -> tuple[ErrorRecord, ...]:
         """Each stretch in which it lacked something; seconds count from ``zero_ns`` (monotonic)."""
         zero_wall_s = time.time() + (zero_ns - time.monotonic_ns()) / 1e9
         lacked: dict[tuple[str, Shortage], list[float]] = defaultdict(list)
         for upstream, shortage, at_wall_s in self._lacked():
             lacked[upstream, shortage].append(at_wall_s - zero_wall_s)
         return tuple(
-            Trouble(
+            ErrorRecord(
                 in_words(f"Toxiproxy's link to {upstream}", shortage, begin_s, end_s, count),
                 zero_ns + round(begin_s * 1e9),
                 zero_ns + round((end_s + TICK_SECONDS) * 1e9),

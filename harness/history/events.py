@@ -12,7 +12,7 @@ from enum import StrEnum
 from harness.core.numbers import Count, Fen, Figure, Length, Nanoseconds, PerSecond, Whole
 from harness.core.rows import comparable
 from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
-from harness.history.run_facts import BlastRadius, RunEndedBy, Trouble
+from harness.history.run_facts import BlastRadius, ErrorRecord, RunEndedBy
 from harness.plan.decline import Decline
 
 
@@ -259,7 +259,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
+class FileChecksum:
     """A file of the run directory as it was when the run was over."""
 
     size: Count
@@ -313,8 +313,8 @@ class RunStatus:
     account_classes: tuple[str, ...] = ()
     """Classes of borrower that the target confirmed before the load."""
     notes: tuple[str, ...] = ()
-    troubles: tuple[Trouble, ...] = ()
-    seals: dict[str, Seal] = field(default_factory=dict)
+    troubles: tuple[ErrorRecord, ...] = ()
+    seals: dict[str, FileChecksum] = field(default_factory=dict)
     safety_stop: SafetyStop | None = None
     blast_radius: BlastRadius | None = None
     audit: tuple[Proof, ...] = ()

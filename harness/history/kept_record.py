@@ -12,7 +12,7 @@ from harness.history.events import FaultFact, RunStatus
 from harness.history.journal_row import JournalRow
 from harness.history.ledger_facts import LedgerReading
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.plan import Plan
 
 
@@ -28,7 +28,7 @@ class KeptRecord(RunDirectory):
         super().__init__(path)
         self._refused, self._goes_on = refused, False
         self._is_whole = True
-        self._trouble: Trouble | None = None
+        self._error: ErrorRecord | None = None
         # What was to be written so far:
         self._plan: Plan | None = None
         self._status: RunStatus | None = None
@@ -57,11 +57,11 @@ class KeptRecord(RunDirectory):
 
     def run_short(self, error: OSError, since_ns: int) -> None:
         """The same while everything is written down: from then on the stack may lack room, too."""
-        if self._trouble is None:
+        if self._error is None:
             # By its name alone: a verdict says nothing of the machine that it was made on.
             name = Path(error.filename).name if error.filename else "the run directory"
             text = f"{name} cannot be written: {error.strerror}"
-            self._trouble = Trouble(text, since_ns)
+            self._error = ErrorRecord(text, since_ns)
             self._refused(text)
 
     def _attempt(self, write: Callable[..., None], *what: Any) -> None:
@@ -70,10 +70,10 @@ class KeptRecord(RunDirectory):
         except OSError as error:
             self.note(error)
 
-    def _with_trouble(self, status: RunStatus) -> RunStatus:
-        if self._trouble is None or self._trouble in status.troubles:
+    def _with_error(self, status: RunStatus) -> RunStatus:
+        if self._error is None or self._error in status.troubles:
             return status
-        return replace(status, troubles=(*status.troubles, self._trouble))
+        return replace(status, troubles=(*status.troubles, self._error))
 
     # --- writing -----------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class KeptRecord(RunDirectory):
 
     def write_status(self, status: RunStatus) -> None:
         """Replace the status of the run; with the refusal, where there is one."""
-        self._status = self._with_trouble(status)
+        self._status = self._with_error(status)
         self._attempt(super().write_status, self._status)
 
     def append_fault(self, fact: FaultFact) -> None:
@@ -107,10 +107,10 @@ class KeptRecord(RunDirectory):
         self._ledger = reading
         self._attempt(super().write_ledger, reading)
 
-    def seal(self) -> None:
+    def write_checksums(self) -> None:
         """Note what every file is like; a record that is not whole gets no seals."""
         if self.is_whole:
-            self._attempt(super().seal)
+            self._attempt(super().write_checksums)
 
     # --- reading -----------------------------------------------------------------------------
 
@@ -135,10 +135,10 @@ class KeptRecord(RunDirectory):
 
     def read_status(self, damage: list[str]) -> RunStatus:
         """The status, with the refusal where there is one."""
-        if self.is_whole or self._trouble is None or self._status is None:
+        if self.is_whole or self._error is None or self._status is None:
             return super().read_status(damage)
-        damage.append(self._trouble.text)
-        return self._with_trouble(self._status)
+        damage.append(self._error.text)
+        return self._with_error(self._status)
 
     def read_faults(self, damage: list[str]) -> dict[str, FaultFact]:
         """What is known of each fault, by its name."""

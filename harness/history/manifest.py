@@ -9,50 +9,52 @@ import os
 from pathlib import Path
 
 from harness.core.files import open_regular
-from harness.history.events import RunStatus, Seal
+from harness.history.events import FileChecksum, RunStatus
 
 STATUS_FILE = "status.json"
-"""Holds the seals, so it can have none; it is written whole, and unreadable when cut."""
+"""Holds the checksums, so it can have none; it is written whole, and unreadable when cut."""
 
 
-def seals_of(folder: Path) -> dict[str, Seal]:
-    """The seal of every file that a run is judged by, in the order of their names."""
+def checksums_of(folder: Path) -> dict[str, FileChecksum]:
+    """The checksum of every file that a run is judged by, in the order of their names."""
     found = [p for p in sorted(folder.iterdir()) if _is_evidence(p)]
-    return {p.name: seal_of(p) for p in found if p.is_file() and not p.is_symlink()}
+    return {p.name: checksum_of(p) for p in found if p.is_file() and not p.is_symlink()}
 
 
-def broken_seals(folder: Path, seals: dict[str, Seal]) -> dict[str, str]:
-    """What is not as it was sealed, by name, in words that hold wherever the directory lies."""
-    if not seals:
+def checksum_mismatches(folder: Path, checksums: dict[str, FileChecksum]) -> dict[str, str]:
+    """The files that differ from their checksums, by name; no text holds the directory's path."""
+    if not checksums:
         return {}
     found = {}
-    for name, seal in seals.items():
+    for name, checksum in checksums.items():
         path = folder / name
         try:
-            size, same = _compare(path, seal)
+            size, same = _compare(path, checksum)
         except FileNotFoundError:
             found[name] = f"{name} is missing"
             continue
         except OSError as error:
             found[name] = f"{name} cannot be read: {error.strerror}"
             continue
-        if size != seal.size:
-            found[name] = f"{name} has {size:,} bytes, and had {seal.size:,} after the run"
+        if size != checksum.size:
+            found[name] = f"{name} has {size:,} bytes, and had {checksum.size:,} after the run"
         elif not same:
             found[name] = f"{name} was changed after the run"
-    added = [p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in seals]
+    added = [
+        p.name for p in sorted(folder.iterdir()) if _is_evidence(p) and p.name not in checksums
+    ]
     return found | {name: f"{name} was added after the run" for name in added}
 
 
-def _compare(path: Path, seal: Seal) -> tuple[int, bool]:
-    """Size of a file, and whether it is as sealed; one of another size is not read at all."""
+def _compare(path: Path, checksum: FileChecksum) -> tuple[int, bool]:
+    """Size of a file, and whether its checksum matches; one of another size is not read at all."""
     with open_regular(path, None) as file:
         size = os.fstat(file.fileno()).st_size
-    return size, size == seal.size and seal_of(path) == seal
+    return size, size == checksum.size and checksum_of(path) == checksum
 
 
-def missing_seals(status: RunStatus) -> list[str]:
-    """That a run which came to its end has no seals, in words; one that did not needs none."""
+def missing_checksums(status: RunStatus) -> list[str]:
+    """That a run which came to its end has no checksums, in words; one that did not needs none."""
     if status.seals or status.interrupted:
         return []
     return [
@@ -65,8 +67,8 @@ def _is_evidence(path: Path) -> bool:
     return named and not path.name.startswith(("verdict", "report")) and not path.is_dir()
 
 
-def seal_of(path: Path) -> Seal:
+def checksum_of(path: Path) -> FileChecksum:
     """Size and digest of a file as it is."""
     with open_regular(path, None) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Seal(file.tell(), digest)
+        return FileChecksum(file.tell(), digest)

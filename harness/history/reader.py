@@ -16,7 +16,7 @@ from harness.history.completion import complete_operations, lent_unwritten
 from harness.history.events import FaultFact, HealthAddress, HealthPoll, RunStatus
 from harness.history.journal_row import JournalRow
 from harness.history.ledger_facts import LedgerReading
-from harness.history.manifest import broken_seals, missing_seals
+from harness.history.manifest import checksum_mismatches, missing_checksums
 from harness.history.run_directory import ACCOUNTS_FILE, ARRIVALS_FILE, RunDirectory
 from harness.history.stored_files import arrivals_in, read_events
 from harness.plan.plan import Plan
@@ -62,7 +62,7 @@ class RunReader:
         arrivals = run.path / ARRIVALS_FILE
         self._once(arrivals, plan, damage, lambda told: arrivals_in(arrivals, plan, told))
         status, span = run.read_spanned_status(plan, damage)
-        broken = broken_seals(run.path, status.seals)
+        broken = checksum_mismatches(run.path, status.seals)
         for path in sorted(run.path.glob("events-*.jsonl")):
             if status.seals and path.name not in status.seals:
                 continue  # it is not of this run, as `broken` says
@@ -82,7 +82,7 @@ class RunReader:
         account_of = {} if unknown else run.read_accounts(plan, damage)
         address, polls = run.read_health(damage, span)
         ledger = run.read_unchanged_ledger(damage, broken)
-        damage += (*broken.values(), *missing_seals(status))
+        damage += (*broken.values(), *missing_checksums(status))
         if not status.seals:
             damage += lent_unwritten(plan, operations, attempts, sent, ledger.lent)
         completed = complete_operations(

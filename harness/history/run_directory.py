@@ -34,7 +34,7 @@ from harness.core.rows import plain, reason_of
 from harness.history.events import FaultFact, HealthAddress, HealthPoll, RunStatus
 from harness.history.journal_row import JOURNAL_FILE, JOURNAL_SCHEMA, JournalRow
 from harness.history.ledger_facts import LedgerReading
-from harness.history.manifest import STATUS_FILE, seals_of
+from harness.history.manifest import STATUS_FILE, checksums_of
 from harness.history.stored_files import (
     ARRIVALS_SCHEMA,
     Span,
@@ -187,10 +187,10 @@ class RunDirectory:
         """Replace the status of the run."""
         replace_file(self.path / STATUS_FILE, _STATUS.dump_json(status, indent=1).decode())
 
-    def seal(self) -> None:
+    def write_checksums(self) -> None:
         """Note in the status what every file with evidence is like: the run is over."""
         status = self.read_status([])
-        self.write_status(replace(status, seals=seals_of(self.path)))
+        self.write_status(replace(status, seals=checksums_of(self.path)))
 
     def write_journal(self, rows: Iterable[JournalRow]) -> None:
         """Write this run's rows of the journal, without the paths of this machine."""

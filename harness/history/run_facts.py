@@ -25,7 +25,7 @@ class BlastRadius:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ErrorRecord:
     """A harness error: a reason not to trust what was measured meanwhile.
 
     ``begin_ns`` and ``end_ns`` are None where they are not known: then it may have been so from the

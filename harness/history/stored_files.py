@@ -35,8 +35,8 @@ _PLAN: TypeAdapter[Plan] = TypeAdapter(Plan)
 _SHIFT_SECONDS_MAX = 60.0
 """How far an arrival may be outside the phases: zero is moved to the first after the warm-up."""
 EVENTS_SCHEMA = "lendchaos.events/1"
-SPOILT_TOLD_MAX = 100
-SPOILT_MAX = 100_000
+UNREADABLE_TOLD_MAX = 100
+UNREADABLE_MAX = 100_000
 """Lines that cannot be read: of more, none is reported alone, and nothing is read on."""
 BESIDE_SECONDS_MAX = 24 * 3600.0
 """How far from its planned load anything can be that happens in a run."""
@@ -152,16 +152,16 @@ def read_rows(
 
     No fact may be outside the ``span`` of the run, if that is known.
     """
-    spoilt = 0
+    unreadable = 0
     try:
         for number, line in enumerate(lines_of(path), start=1):
             try:
                 found = _fact(line, schema, kinds, span)
             except ValueError as error:
-                spoilt += 1
-                if spoilt <= SPOILT_TOLD_MAX:
+                unreadable += 1
+                if unreadable <= UNREADABLE_TOLD_MAX:
                     damage.append(f"{path.name}, line {number} is not readable: {reason_of(error)}")
-                if spoilt == SPOILT_MAX:
+                if unreadable == UNREADABLE_MAX:
                     break
                 continue
             if found is not None:
@@ -170,9 +170,9 @@ def read_rows(
         return
     except OSError as error:
         damage.append(f"{path.name} cannot be read: {reason_of(error)}")
-    if spoilt > SPOILT_TOLD_MAX:
-        rest = ", and is not read further" if spoilt == SPOILT_MAX else ""
-        damage.append(f"{path.name} has {spoilt:,} lines that are not readable{rest}")
+    if unreadable > UNREADABLE_TOLD_MAX:
+        rest = ", and is not read further" if unreadable == UNREADABLE_MAX else ""
+        damage.append(f"{path.name} has {unreadable:,} lines that are not readable{rest}")
 
 
 def read_events(path: Path, plan: Plan, span: Span | None, damage: list[str]) -> list[Row]:

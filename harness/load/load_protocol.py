@@ -12,7 +12,7 @@ from typing import Literal
 from harness.core.messages import Codec
 from harness.core.user_module import UserReference
 from harness.history.events import Clock, SafetyStop, Stall
-from harness.history.run_facts import RunEndedBy, Trouble
+from harness.history.run_facts import ErrorRecord, RunEndedBy
 
 TO_WORKER, TO_LEADER = "lendchaos_to_worker", "lendchaos_to_leader"
 REPORTED_KEY = "lendchaos_drained"
@@ -134,7 +134,7 @@ class LoadDrained:
     load_ended_ns: int
     drained_ns: int
     ended_by: RunEndedBy | None
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[ErrorRecord, ...]
     stalls: tuple[Stall, ...]
     workers: tuple[str, ...]
     notes: tuple[str, ...] = ()

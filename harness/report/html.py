@@ -24,7 +24,7 @@ from harness.report import (
 from harness.report.tables import Table
 from harness.report.tiles import tiles
 from harness.verdict.catalogue import MONEY, MONEY_STOPS
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 
 _ABOUT = {
     "reconciliation": (*MONEY, *MONEY_STOPS, "ledger_unread", "ledger_incomplete"),
@@ -61,7 +61,7 @@ def stays_open(section: str, verdict: Verdict, tables: Iterable[Table]) -> bool:
     tones = {cell.tone for table in tables for cells in table.rows for cell in cells}
     if tones & {"fail", "inconclusive"}:
         return True
-    weighty = [found for found in verdict.findings if found.verdict is not Weight.NOTE]
+    weighty = [found for found in verdict.findings if found.verdict is not Severity.NOTE]
     wrong = {found.code for found in weighty}
     wrong |= {str(found.evidence.get("condition")) for found in weighty}
     wrong |= {one.id for one in verdict.objectives if one.verdict is not Judgement.PASS}

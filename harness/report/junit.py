@@ -20,7 +20,7 @@ from harness.report.suite import (
     no_less_than_zero,
 )
 from harness.verdict.reasons import NOT_DECIDED
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 
 Properties = list[tuple[str, object]]
 _ATTACHMENT = "[[ATTACHMENT|"
@@ -152,7 +152,7 @@ def _of_run(verdict: Verdict) -> Properties:
     borrow, recovery, ledger = verdict.borrow, verdict.recovery, verdict.reconciliation
     notes: dict[str, list[str]] = {}
     for found in verdict.findings:
-        if found.verdict is Weight.NOTE:
+        if found.verdict is Severity.NOTE:
             notes.setdefault(found.code, []).append(found.message)
     return [
         ("run_id", verdict.run_id),

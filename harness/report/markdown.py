@@ -23,7 +23,7 @@ from harness.report.suite import (
 from harness.report.tables import Table
 from harness.report.tiles import tiles
 from harness.report.words import WORST_FIRST
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 
 BYTES_MAX = 60_000
 ERRORS_MAX = 10
@@ -185,7 +185,7 @@ def _runs(suite: GateSuite) -> str:
 
 def _notes(verdict: Verdict) -> str:
     """What was seen and tolerated, folded; each finding that counts stands above, in its check."""
-    found = [finding for finding in verdict.findings if finding.verdict is Weight.NOTE]
+    found = [finding for finding in verdict.findings if finding.verdict is Severity.NOTE]
     if not found:
         return ""
     lines = [

@@ -8,7 +8,7 @@ from harness.plan.plan import Plan
 from harness.report import words
 from harness.report.tables import Cell, Table, row
 from harness.verdict.figures import SentLoad
-from harness.verdict.measure.baseline import THETA
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE
 from harness.verdict.types import Verdict
 from harness.verdict.visible import least_seen
 
@@ -165,8 +165,9 @@ def _thresholds(plan: Plan, verdict: Verdict) -> str:
     )  # fmt: skip
     steady = f"{100 * plan.steady_state.failed_share_max:g} %"
     return (
-        f"Borrowing is normal while fewer than {100 * THETA:g} % of requests fail{slow}. The"
-        f" baseline counts as steady when surely fewer than {steady} of its requests failed."
+        f"Borrowing is normal while fewer than {100 * RECOVERED_BELOW_SHARE:g} % of requests"
+        f" fail{slow}. The baseline counts as steady when surely fewer than {steady} of its"
+        " requests failed."
     )
 
 

@@ -24,8 +24,8 @@ from harness.verdict.types import (
     Judgement,
     ObjectiveResult,
     Reconciliation,
+    Severity,
     Verdict,
-    Weight,
 )
 from harness.verdict.visible import shows_any
 
@@ -53,7 +53,7 @@ HELD = {
     "a load as planned": ("load_unfaithful",),
 }
 """What holds where none of these codes was found, in a run whose evidence is whole."""
-SPOILS_ALL = ("interrupted", "no_evidence", "evidence_damaged", "internal_check_error")
+INVALIDATES_ALL = ("interrupted", "no_evidence", "evidence_damaged", "internal_check_error")
 """With one of these nothing is said to hold."""
 
 
@@ -107,9 +107,9 @@ def _why_not(result: ObjectiveResult, verdict: Verdict) -> str:
 def _required(verdict: Verdict, *, told: bool) -> list[tuple[Judgement, tuple[Cell, ...]]]:
     """Each rule that was broken or not decided, once, with the worst finding of its kind."""
     found: dict[str, Finding] = {}
-    for weight in (Weight.FAIL, Weight.INCONCLUSIVE):
+    for severity in (Severity.FAIL, Severity.INCONCLUSIVE):
         for one in verdict.findings:
-            if one.verdict is weight and one.code not in OF_OBJECTIVES:
+            if one.verdict is severity and one.code not in OF_OBJECTIVES:
                 found.setdefault(one.code, one)
     judged = [(Judgement(one.verdict.value), one) for one in found.values()]
     return [(judgement, _required_row(one, judgement, told=told)) for judgement, one in judged]
@@ -142,7 +142,7 @@ def _whole_clauses(message: str) -> str:
 
 def held(verdict: Verdict) -> str:
     """What else is required of every run and held, in one line; empty where nothing is sure."""
-    weighty = [f for f in verdict.findings if f.verdict is not Weight.NOTE]
+    weighty = [f for f in verdict.findings if f.verdict is not Severity.NOTE]
     broken = {f.code for f in weighty}
     if any(f.evidence.get("condition") in MONEY_STOPS for f in weighty):
         broken.update(MONEY)
@@ -150,7 +150,7 @@ def held(verdict: Verdict) -> str:
     stretch = any(e.class_ in ("outage", "degraded") for e in verdict.episodes)
     if (stretch and not words.injected(verdict)) or not shows_any(verdict.visible):
         broken.add("outage")
-    if broken.intersection(SPOILS_ALL):
+    if broken.intersection(INVALIDATES_ALL):
         return ""
     names = [name for name, codes in HELD.items() if not broken.intersection(codes)]
     return f"Required of every run, and held: {'; '.join(names)}." if names else ""
@@ -158,18 +158,18 @@ def held(verdict: Verdict) -> str:
 
 def findings(verdict: Verdict) -> Table:
     """Every finding, failures first, its evidence folded."""
-    tones = {weight: weight.value for weight in Weight} | {Weight.NOTE: ""}
+    tones = {severity: severity.value for severity in Severity} | {Severity.NOTE: ""}
     return Table(
-        headers=("Weight", "What was found", "In this run"),
+        headers=("Severity", "What was found", "In this run"),
         rows=tuple(
             row(
-                Cell(weight.value, tone=tones[weight]),
+                Cell(severity.value, tone=tones[severity]),
                 Cell(words.finding(found.code), note=words.clean(found.code)),
                 Cell(words.clean(found.message), folded=_evidence(found.evidence)),
             )
-            for weight in Weight
+            for severity in Severity
             for found in verdict.findings
-            if found.verdict is weight
+            if found.verdict is severity
         ),
         empty="None.",
         lead="A fail makes the verdict FAIL; an inconclusive one means that the evidence was not"

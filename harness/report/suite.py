@@ -20,7 +20,7 @@ from harness.report.words import WORST_FIRST
 from harness.verdict.catalogue import LOANS
 from harness.verdict.reasons import about
 from harness.verdict.stored_verdict import EndedRun
-from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Severity, Verdict
 
 OF_OBJECTIVES = ("objective_missed", "objective_undecided")
 _LEDGER = (*LOANS, "invariant_violated")
@@ -95,11 +95,11 @@ def checks_of(verdict: Verdict) -> list[GateCheck]:
     at least one open: no finding that counts is without its line.
     """
     found = verdict.findings
-    failing = [f for f in found if f.verdict is Weight.FAIL]
+    failing = [f for f in found if f.verdict is Severity.FAIL]
     # Failures that are neither an objective nor an invariant, an outage of nobody's making.
     others = [f for f in failing if f.code not in (*INVARIANTS, *OF_OBJECTIVES)]
     # Everything that leaves the run open, an objective that is not decided excepted.
-    open_ = [f for f in found if f.verdict is Weight.INCONCLUSIVE and f.code not in OF_OBJECTIVES]
+    open_ = [f for f in found if f.verdict is Severity.INCONCLUSIVE and f.code not in OF_OBJECTIVES]
     judged = Judgement.FAIL if others else Judgement.PASS
     decided = Judgement.INCONCLUSIVE if open_ else Judgement.PASS
     return [
@@ -129,12 +129,12 @@ def no_less_than_zero(seconds: float | None) -> float | None:
 
 
 def _invariant(name: str, verdict: Verdict) -> GateCheck:
-    broken = [f for f in verdict.findings if f.code == name and f.verdict is Weight.FAIL]
+    broken = [f for f in verdict.findings if f.code == name and f.verdict is Severity.FAIL]
     if broken:
         counts = [f.evidence["count"] for f in broken if isinstance(f.evidence.get("count"), int)]
         observed = float(sum(counts)) if counts else None
         return GateCheck(name, Judgement.FAIL, _found(broken, name), observed, limit=0.0)
-    unread = [f for f in verdict.findings if f.code in _UNREAD and f.verdict is not Weight.NOTE]
+    unread = [f for f in verdict.findings if f.code in _UNREAD and f.verdict is not Severity.NOTE]
     if unread and name in _LEDGER:
         return GateCheck(name, Judgement.INCONCLUSIVE, _found(unread), limit=0.0)
     return GateCheck(name, Judgement.PASS, "none found", observed=0.0, limit=0.0)

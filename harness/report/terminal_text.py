@@ -10,7 +10,7 @@ from harness.core.money import Currency
 from harness.report import words
 from harness.report.tiles import after_heal, tiles
 from harness.verdict.reasons import NOT_DECIDED, about
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 
 COLOUR = {
     Judgement.PASS: "bold white on green4",
@@ -84,11 +84,11 @@ def _reasons(verdict: Verdict) -> list[_Line]:
     for result, text in zip(open_, told, strict=True):
         said = f"{words.cut(words.clean(result.id), 80)}: {words.clean(text)}"
         found.append((words.OBJECTIVE_VERDICT[result.verdict], result.verdict.value, said))
-    for weight in (Weight.FAIL, Weight.INCONCLUSIVE):
+    for severity in (Severity.FAIL, Severity.INCONCLUSIVE):
         found += [
-            (weight.value, weight.value, words.clean(f"{one.code}: {one.message}"))
+            (severity.value, severity.value, words.clean(f"{one.code}: {one.message}"))
             for one in verdict.findings
-            if one.verdict is weight and one.message.removeprefix(NOT_DECIDED) not in told
+            if one.verdict is severity and one.message.removeprefix(NOT_DECIDED) not in told
         ]
     return [(word, _TONE[tone], words.cut(said, 600)) for word, tone, said in found]
 

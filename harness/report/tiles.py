@@ -18,8 +18,8 @@ from harness.verdict.types import (
     ObjectiveResult,
     Reconciliation,
     Recovery,
+    Severity,
     Verdict,
-    Weight,
 )
 from harness.verdict.visible import never_longer, none_stands_out
 
@@ -90,7 +90,7 @@ def _part_of_others(tile: Tile, result: ObjectiveResult) -> Tile:
 def why(verdict: Verdict, *codes: str) -> str:
     """Why something is not measured: the message of the finding that says so, cut to size."""
     own = [f for code in codes for f in verdict.findings if f.code == code]
-    others = [f for f in verdict.findings if f.verdict is Weight.INCONCLUSIVE]
+    others = [f for f in verdict.findings if f.verdict is Severity.INCONCLUSIVE]
     said = [*(found.message for found in own + others), "the run gave no evidence for it"]
     return shorten(words.clean(said[0]), 110, placeholder=" …")
 
@@ -112,7 +112,7 @@ def _failed(verdict: Verdict) -> Tile:
         share = f"{words.share(borrow.failed_share)}: {among} {_since(verdict)}"
         notes = [share, low_to_high, *notes]
     tile = Tile(name, words.count(window.failed), tuple(notes), "impact" if borrow.failed else "")
-    failing = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    failing = [f for f in verdict.findings if f.verdict is Severity.FAIL]
     broken = [f for f in failing if f.code in _FAILURES or f.evidence.get("condition") in _STOPS]
     return _of_the_broken_rule(tile, verdict, broken[0]) if broken else tile
 
@@ -189,7 +189,7 @@ def _no_recovery(verdict: Verdict, judged: str) -> tuple[str, list[str], str]:
     if impaired and not words.injected(verdict):
         was = "down" if impaired[-1].class_ == "outage" else "degraded"
         reason = f"no injected fault to recover from; borrowing was {was} {span(impaired[-1])}"
-        codes = [found.code for found in verdict.findings if found.verdict is Weight.FAIL]
+        codes = [found.code for found in verdict.findings if found.verdict is Severity.FAIL]
         if "not_recovered" in codes:
             return "to the end", [reason], "fail"
         return words.NOT_MEASURED, [reason], judged
@@ -280,7 +280,7 @@ def _lost_service(plan: Plan | None, verdict: Verdict) -> Tile:
 def money(verdict: Verdict, currency: Currency | None = None) -> Tile:
     """All that must hold of the money in one: red if any of it does not."""
     ledger, name = verdict.reconciliation, "Money"
-    failing = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    failing = [f for f in verdict.findings if f.verdict is Severity.FAIL]
     broken = [f for f in failing if f.code in MONEY or f.evidence.get("condition") in MONEY_STOPS]
     notes = [f"of {words.count(ledger.acknowledged)} confirmed in the whole run"]
     if ledger.watched_s is not None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from harness.core import foreign_text
 from harness.verdict import units
 from harness.verdict.catalogue import ASKED, FINDINGS, RULES
-from harness.verdict.types import Episode, Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Episode, Finding, Judgement, Severity, Verdict
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -77,7 +77,7 @@ def meaning(verdict: Verdict) -> str:
         return "All objectives met." if verdict.objectives else "All that is required held."
     if verdict.verdict is Judgement.INCONCLUSIVE:
         return "Not enough evidence."  # what to change stands in the sentence
-    found = [one for one in verdict.findings if one.verdict is Weight.FAIL]
+    found = [one for one in verdict.findings if one.verdict is Severity.FAIL]
     names = dict.fromkeys(clean(_rule(one)) for one in found)
     shown = [cut(name, 80) for name in names][:_NAMES_MAX]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""

@@ -11,7 +11,7 @@ from harness.load.load_protocol import PageCommand
 _log = logging.getLogger(__name__)
 
 
-def obey(command: PageCommand, faults: FaultTimeline, at_s: float | None) -> str:
+def apply_command(command: PageCommand, faults: FaultTimeline, at_s: float | None) -> str:
     """Apply a command from the page; the remark for the report.
 
     ``at_s`` is now, in seconds after zero; None before the load.

@@ -360,7 +360,7 @@ def run_series(
     return RunResult(whole.exit_code, last, whole)
 
 
-def worst(codes: Iterable[int]) -> int:
+def combined_exit_code(codes: Iterable[int]) -> int:
     """The exit code for several runs: a safety stop first, then a failure, then what is no pass."""
     all_codes = list(codes)
     if ExitCode.SAFETY_STOP in all_codes:

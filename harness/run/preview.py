@@ -205,9 +205,9 @@ def _load(plan: Plan) -> list[str]:
 
 def shown(plan: Plan) -> Visible:
     """The least impairment that nine of ten such runs show, of a service that is well otherwise."""
-    from harness.verdict.measure.visibility import foreseen  # noqa: PLC0415  # a load process needs no statistics
+    from harness.verdict.measure.visibility import visible_in_preview  # noqa: PLC0415  # a load process needs no statistics
 
-    return foreseen(plan)
+    return visible_in_preview(plan)
 
 
 def told_before(plan: Plan) -> list[str]:

@@ -18,7 +18,7 @@ from harness.run import run_figures
 from harness.verdict.catalogue import FINDINGS
 from harness.verdict.series import Series
 from harness.verdict.stored_verdict import EndedRun, read_verdict
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, Severity, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.history.reader import Facts
     from harness.plan.plan import Plan
 
-_HEAVIEST_FIRST = (Weight.FAIL, Weight.INCONCLUSIVE, Weight.NOTE)
+_HEAVIEST_FIRST = (Severity.FAIL, Severity.INCONCLUSIVE, Severity.NOTE)
 
 
 @dataclass(frozen=True, repr=False)  # without slots: what was read is kept
@@ -112,7 +112,7 @@ class RunResult:
     @property
     def reasons(self) -> list[str]:
         """Every finding that counts, in the order of the verdict."""
-        found = [f for f in self.details.findings if f.verdict is not Weight.NOTE]
+        found = [f for f in self.details.findings if f.verdict is not Severity.NOTE]
         return [clean(f"{f.code}: {f.message}") for f in found]
 
     def finding(self, code: str) -> Finding | None:
@@ -192,7 +192,7 @@ class RunResult:
 
     @property
     def principal_at_risk(self) -> int:
-        """Principal of all loans that are wrong in the ledger, in fen (1/100 yuan)."""
+        """Principal of all loans that are wrong in the ledger, in minor units of the currency."""
         return run_figures.loans(self.details, "principal_at_risk_fen")
 
     @property

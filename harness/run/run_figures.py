@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.core.errors import NotMeasuredError
 from harness.core.foreign_text import clean
 from harness.verdict.rounding import rounded
-from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import Severity, Verdict
 
 if TYPE_CHECKING:  # these bring numpy
     from harness.history.reader import Facts
@@ -27,7 +27,7 @@ def _said(verdict: Verdict, *codes: str) -> str:
     """The first finding of these that counts, in words; empty where there is none."""
     for code in codes:
         for found in verdict.findings:
-            if found.code == code and found.verdict is not Weight.NOTE:
+            if found.code == code and found.verdict is not Severity.NOTE:
                 return clean(found.message)
     return ""
 
@@ -76,7 +76,7 @@ def unknown(verdict: Verdict) -> int:
 
 
 def loans(verdict: Verdict, name: str) -> int:
-    """A count of `Reconciliation`, or its principal in fen."""
+    """A count of `Reconciliation`, or its principal in minor units."""
     shown = name.removesuffix("_fen")
     require_whole(verdict, shown)
     found: int | None = getattr(verdict.reconciliation, name)

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from harness.core.exit_codes import ExitCode
 from harness.core.numbers import Exit, Whole
-from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import Severity, Verdict
 
 NONE = "none"
 
@@ -77,7 +77,7 @@ class Shrunk:
 
 def failure_codes(verdict: Verdict) -> tuple[str, ...]:
     """The findings that failed a run, most serious first; an objective with its name."""
-    failed = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    failed = [f for f in verdict.findings if f.verdict is Severity.FAIL]
     objective = "objective_missed"
     codes = [f"{f.code}:{f.evidence.get('id')}" if f.code == objective else f.code for f in failed]
     return tuple(dict.fromkeys(codes))

@@ -33,7 +33,7 @@ from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import EDGE, HEALTH_PATH, StackSettings, forget, save_state
 from harness.stack.supervised_process import Child, ChildSpec, spawn
-from harness.stack.watchdog import stand_by
+from harness.stack.watchdog import watch_orphaned_faults
 
 EVENT_LOG = "supervisor.jsonl"
 _ONCE_SECONDS_MAX = 60.0
@@ -268,7 +268,7 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
             duties = [
                 supervisor.stop_when_forgotten(),
                 *(part.tend(supervisor) for part in supervisor.parts),
-                stand_by(supervisor.stack, supervisor.record),
+                watch_orphaned_faults(supervisor.stack, supervisor.record),
             ]
             if spec.owner is not None:
                 duties.append(supervisor.stop_when_orphaned(spec.owner))

@@ -54,7 +54,7 @@ def read_open(journal: Journal) -> Open:
         return Open()
 
 
-async def stand_by(stack: Stack, record: Callable[..., None]) -> None:
+async def watch_orphaned_faults(stack: Stack, record: Callable[..., None]) -> None:
     """Look again and again, as long as the stack is up."""
     journal = Journal(stack.state_dir, stack.stack_id)
     size, found, pause = -1, Open(), AGAIN_SECONDS

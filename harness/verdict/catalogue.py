@@ -14,7 +14,7 @@ from harness.plan.stop_conditions import STOP_MEANINGS
 from harness.verdict.catalogue_evidence import EVIDENCE, NOTES
 from harness.verdict.catalogue_findings import OF_ANSWERS, OF_LOANS, OF_RUNS
 from harness.verdict.catalogue_row import CatalogueRow, EntryKind
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 
 BOUND = (
     "Met when the upper end of its 95 % interval is within the limit, missed when the lower end is"
@@ -182,7 +182,7 @@ STOPS = {
     ),
     "watch_failed": _stop(
         title="The watch over the stop conditions itself failed",
-        severity=Weight.INCONCLUSIVE,
+        severity=Severity.INCONCLUSIVE,
         effect="Ends the run at once, healed, with exit code 4; the verdict is inconclusive.",
         decided="An error in the watch ends the run, which could do any harm without it.",
         causes="A bug in lendchaos, or files of the run that cannot be read.",
@@ -200,7 +200,7 @@ CHECKS = {
     ),
     "evidence": _check(
         title="There is evidence enough for a verdict",
-        severity=Weight.INCONCLUSIVE,
+        severity=Severity.INCONCLUSIVE,
         effect="An error, not a failure, when a finding leaves the run open.",
         decided="All such findings together are one line of a gate; its message has their codes.",
         causes="A load that was sent late, a baseline that is not steady, a ledger not read.",

@@ -3,10 +3,10 @@
 from functools import partial
 
 from harness.verdict.catalogue_row import ALWAYS, CatalogueRow
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 
-_open = partial(CatalogueRow, severity=Weight.INCONCLUSIVE, limit=ALWAYS)
-_note = partial(CatalogueRow, severity=Weight.NOTE)
+_open = partial(CatalogueRow, severity=Severity.INCONCLUSIVE, limit=ALWAYS)
+_note = partial(CatalogueRow, severity=Severity.NOTE)
 
 EVIDENCE = {
     "interrupted": _open(

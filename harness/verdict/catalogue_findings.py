@@ -5,14 +5,14 @@ from functools import partial
 from harness.verdict.catalogue_row import ALWAYS, CatalogueRow, EntryKind
 
 _KEY = "Look up one key (evidence.examples names some)"
-_SPOILT = (
+_INVALIDATED_BY = (
     " Where lendchaos itself may be the cause (the run was cut short, a load process paused or"
     " died, a fault outlasted its plan) it leaves the run open, unless it would be so even then."
 )
 _EPISODE = (
     "Fails the run. It is a note where an objective allows it, or where it began between the"
     " injection of a fault that borrowers may notice and the end of the time allowed to recover."
-    + _SPOILT
+    + _INVALIDATED_BY
 )
 
 _invariant = partial(
@@ -165,7 +165,7 @@ OF_RUNS = {
         title="An objective was missed",
         rule="Objectives of the scenario",
         limit="the limit of each",
-        effect="Fails the run." + _SPOILT,
+        effect="Fails the run." + _INVALIDATED_BY,
         decided="What was observed is over the limit by the rule for its kind: with its 95 %"
         " interval where it is an estimate. The message has value, interval and limit.",
         causes="The target is worse than was asked; the limit is too tight for this machine.",
@@ -179,7 +179,7 @@ OF_RUNS = {
         limit=ALWAYS,
         effect="Fails the run when borrowing was surely impaired for longer than recovery may take"
         " (10 s where no limit is set), after the heal or, without a fault, after its onset. Leaves"
-        " it open when that is not known." + _SPOILT,
+        " it open when that is not known." + _INVALIDATED_BY,
         decided="Borrowing was still impaired when the load ended or the next fault came, or came"
         " back too late to show that it lasts; or the very last requests failed, which chance"
         " hardly explains; or log-ins, or reads of the credit line, fail after a heal and did not"
@@ -192,7 +192,7 @@ OF_RUNS = {
     "borrowers_shut_out": _finding(
         title="Some borrowers fail every time, the others hardly at all",
         rule="Borrowers shut out for good",
-        effect="Fails the run if it lasts beyond the faults, else a note." + _SPOILT,
+        effect="Fails the run if it lasts beyond the faults, else a note." + _INVALIDATED_BY,
         decided="Failures come back to the same borrowers far more often than chance allows (p"
         " below 0.001), while others are served. Neighbours in time are compared.",
         causes="A migration left accounts unable to log in; sessions pinned to a lost replica.",

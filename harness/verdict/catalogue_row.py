@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 
 NEVER, ALWAYS = "none ever allowed", "always needed"
 """What is required of every run, as the limit in a table."""
 _EFFECTS = {
-    Weight.FAIL: "Fails the run.",
-    Weight.INCONCLUSIVE: "Leaves the run open, unless something else already fails it.",
-    Weight.NOTE: "A note: it changes nothing by itself.",
+    Severity.FAIL: "Fails the run.",
+    Severity.INCONCLUSIVE: "Leaves the run open, unless something else already fails it.",
+    Severity.NOTE: "A note: it changes nothing by itself.",
 }
 
 
@@ -45,7 +45,7 @@ class CatalogueRow:
     causes: str
     more: str
     kind: EntryKind = EntryKind.FINDING
-    severity: Weight | None = Weight.FAIL
+    severity: Severity | None = Severity.FAIL
     effect: str = ""
     advice: str = ""
     docs: str | None = None

@@ -15,7 +15,7 @@ from harness.verdict.checks.sentence import sentence
 from harness.verdict.measure.measurement import measure
 from harness.verdict.reconcile import reconcile
 from harness.verdict.rounding import rounded
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, Severity, Verdict
 
 CHECKS: tuple[Check, ...] = (
     borrowing.money,
@@ -129,11 +129,11 @@ def _merge(plan: Plan, findings: list[Finding], *, interrupted: bool) -> tuple[J
     Where the plan asks for it, the exit code of an inconclusive run is that of a failure; the
     verdict itself stays what it is.
     """
-    weights = {finding.verdict for finding in findings}
+    severities = {finding.verdict for finding in findings}
     judgement, code = Judgement.PASS, ExitCode.PASS
-    if Weight.FAIL in weights:
+    if Severity.FAIL in severities:
         judgement, code = Judgement.FAIL, ExitCode.FAIL
-    elif Weight.INCONCLUSIVE in weights:
+    elif Severity.INCONCLUSIVE in severities:
         judgement, code = Judgement.INCONCLUSIVE, ExitCode.INCONCLUSIVE
         if plan.on_inconclusive == "fail":
             code = ExitCode.FAIL

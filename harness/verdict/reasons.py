@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.verdict.catalogue import CATALOGUE, RULES
-from harness.verdict.types import Finding, Judgement, ObjectiveResult, Weight
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Severity
 from harness.verdict.units import (
     AT_ONCE,
     count,
@@ -104,9 +104,9 @@ def why(
     """
     shorter = {about(result): about(result, figures=False) for result in results}
     found = list(findings)
-    failed = any(finding.verdict is Weight.FAIL for finding in found)
-    weight = Weight.FAIL if failed else Weight.INCONCLUSIVE
-    ranked = sorted((f for f in found if f.verdict is weight), key=_rank)
+    failed = any(finding.verdict is Severity.FAIL for finding in found)
+    severity = Severity.FAIL if failed else Severity.INCONCLUSIVE
+    ranked = sorted((f for f in found if f.verdict is severity), key=_rank)
     if not ranked:
         return "", []
     # Whatever else is open follows from a mistake of the scenario, or from the interruption.
@@ -150,7 +150,7 @@ def _special(seen: dict[str, Any]) -> str:
 
 
 def _rank(finding: Finding) -> int:
-    last = finding.verdict is Weight.INCONCLUSIVE and finding.code in _OPEN_LAST
+    last = finding.verdict is Severity.INCONCLUSIVE and finding.code in _OPEN_LAST
     return len(_ORDER) if last or finding.code not in _ORDER else _ORDER.index(finding.code)
 
 

@@ -12,7 +12,7 @@ from harness.core.documents import text_of
 from harness.core.exit_codes import ExitCode
 from harness.core.numbers import Count, Exit, Figure, Seconds, Share, Whole
 from harness.plan.objectives import INVARIANTS
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 from harness.verdict.units import AT_ONCE, NOT_SEEN, more_than
 
 SCHEMA = "lendchaos.series/1"
@@ -101,7 +101,7 @@ def run_of(number: int, seed: int, exit_code: int, directory: str, verdict: Verd
         failed_share_low=borrow.failed_share_low,
         failed_share_high=borrow.failed_share_high,
         findings=tuple(
-            dict.fromkeys(f.code for f in verdict.findings if f.verdict is not Weight.NOTE)
+            dict.fromkeys(f.code for f in verdict.findings if f.verdict is not Severity.NOTE)
         ),
     )
 
@@ -118,7 +118,7 @@ def stop_reason(verdict: Verdict) -> str | None:
     if verdict.verdict is not Judgement.FAIL:
         return None
     for found in verdict.findings:
-        if found.verdict is Weight.FAIL and found.code in INVARIANTS:
+        if found.verdict is Severity.FAIL and found.code in INVARIANTS:
             return f"an invariant is broken ({found.code})"
     for result in verdict.objectives:
         bound = result.observed if result.low is None else result.low

@@ -7,7 +7,7 @@ from harness.core.errors import UsageError
 from harness.core.files import read_regular
 from harness.core.rows import reason_of
 from harness.history.run_directory import RunDirectory
-from harness.verdict.types import Verdict, Weight, from_json
+from harness.verdict.types import Severity, Verdict, from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class EndedRun:
     def failures(self) -> list[str]:
         """Codes of the findings that fail it, in their order."""
         found = self.verdict.findings if self.verdict is not None else []
-        return list(dict.fromkeys(f.code for f in found if f.verdict is Weight.FAIL))
+        return list(dict.fromkeys(f.code for f in found if f.verdict is Severity.FAIL))
 
 
 def read_verdict(run: RunDirectory) -> Verdict:

@@ -51,7 +51,7 @@ class Judgement(StrEnum):
     FAIL = "fail"
 
 
-class Weight(StrEnum):
+class Severity(StrEnum):
     """What a finding does to the verdict; a note does nothing."""
 
     FAIL = "fail"
@@ -266,7 +266,7 @@ class Finding:
     """One check with its evidence."""
 
     code: str
-    verdict: Weight
+    verdict: Severity
     message: str
     evidence: dict[str, Any] = field(default_factory=dict)
 

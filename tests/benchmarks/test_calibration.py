@@ -24,7 +24,7 @@ from benchmarks.target_log import Count, TargetLog, count_failures
 from benchmarks.truth import SHAPES, Truth, hard_outages, one_of_each, truths_of
 from harness.history.events import Outcome, Step
 from harness.verdict.judge import judge
-from harness.verdict.types import Episode, Finding, Weight
+from harness.verdict.types import Episode, Finding, Severity
 from tests import builders
 
 TRUTH = Truth("hard outage", "hard outage/1", 10.0, 13.0, Kind.REFUSE)
@@ -174,7 +174,7 @@ def test_a_real_run_that_ended_before_its_script_is_refused(code: str) -> None:
     """What was scripted after its end would count as not found."""
     plan = builders.plan_of()
     whole = judge(plan, builders.facts(plan))
-    cut = replace(whole, findings=[Finding(code, Weight.INCONCLUSIVE, "stopped")])
+    cut = replace(whole, findings=[Finding(code, Severity.INCONCLUSIVE, "stopped")])
 
     refuse_cut_short(whole, Path())
     with pytest.raises(BenchmarkError, match="did not see all of its script"):

@@ -9,7 +9,7 @@ import pytest
 
 from harness.report.archive import Stored
 from harness.report.trend_page import page
-from harness.verdict.types import Judgement, Weight
+from harness.verdict.types import Judgement, Severity
 from tests.browser.chromium import DESKTOP, JENKINS, PHONE, Chromium, Site
 from tests.browser.looks import boxes, sheets_of, too_wide, violations
 from tests.report.sample import ATTACK
@@ -38,7 +38,7 @@ def rich() -> list[Stored]:
             lost = replace(verdict.reconciliation, lost=3, duplicated=1)
             verdict = replace(verdict, reconciliation=lost, verdict=Judgement.FAIL)
         if n == 9:
-            verdict = with_finding(verdict, "interrupted", Weight.INCONCLUSIVE)
+            verdict = with_finding(verdict, "interrupted", Severity.INCONCLUSIVE)
         found.append(replace(stored, verdict=verdict))
     return found
 

@@ -92,10 +92,10 @@ def test_a_cut_file_is_told(
 ) -> None:
     """Wherever it is cut: judged as far as it is whole, with a report."""
     body = (pristine / name).read_bytes()
-    for spoilt in cut(body, random.Random(name), cuts=2):
-        if name == "status.json" and json_of(spoilt) == json_of(body):
+    for damaged in cut(body, random.Random(name), cuts=2):
+        if name == "status.json" and json_of(damaged) == json_of(body):
             continue  # an empty line more says nothing else
-        (run / name).write_bytes(spoilt)
+        (run / name).write_bytes(damaged)
         for result in ("verdict.json", "report.html"):
             (run / result).unlink(missing_ok=True)
         check_damaged(run, name, lendchaos("judge", run))
@@ -107,10 +107,10 @@ def test_a_littered_file_is_told(
 ) -> None:
     """Whatever stands in it."""
     body = (pristine / name).read_bytes()
-    for spoilt in littered(body, random.Random(name)):
-        if name == "status.json" and json_of(spoilt) == json_of(body):
+    for damaged in littered(body, random.Random(name)):
+        if name == "status.json" and json_of(damaged) == json_of(body):
             continue
-        (run / name).write_bytes(spoilt)
+        (run / name).write_bytes(damaged)
         done = lendchaos("judge", run, "--json")
         if not cannot_be_judged(name, done):
             check_verdict(run, done.stdout, done)

@@ -12,7 +12,7 @@ from harness.apps.cli import gating as gate_module
 from harness.history.run_directory import RunDirectory
 from harness.run.result import RunResult as RunEnded
 from harness.verdict.stored_verdict import read_verdict
-from harness.verdict.types import Verdict, Weight, to_json
+from harness.verdict.types import Severity, Verdict, to_json
 from tests.cli.conftest import Ended
 from tests.gates.made import with_finding
 
@@ -31,7 +31,7 @@ class Runs:
         verdict = replace(self.verdict, scenario=path.stem)
         if "--defect" in options:
             for code in self.planted:
-                verdict = with_finding(verdict, code, Weight.FAIL)
+                verdict = with_finding(verdict, code, Severity.FAIL)
         folder = self.folder / f"run-{len(self.options)}"
         folder.mkdir()
         (folder / "verdict.json").write_text(to_json(verdict))

@@ -18,7 +18,7 @@ from harness.faults.heal.guardian_protocol import (
     RunInOrder,
 )
 from harness.history.events import Clock, RunStatus, SafetyStop, Stall
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.load import load_protocol as load
 from harness.run import progress_messages as progress
 from harness.stack import launch
@@ -86,7 +86,9 @@ EXAMPLES: tuple[tuple[Codec[Any], tuple[Any, ...]], ...] = (
             load.LoadBegun(Clock(1, 2, 3), ("load-0", "load-1")),
             load.InterruptRun(),
             load.PageCommand("abort", reason="too much"),
-            load.LoadDrained(1, 2, "page", (Trouble("gone", 1),), (STALL,), ("load-0",), ("so",)),
+            load.LoadDrained(
+                1, 2, "page", (ErrorRecord("gone", 1),), (STALL,), ("load-0",), ("so",)
+            ),
         ),
     ),
     (load.FOR_WORKER, (ORDER, load.StartLoad(1), load.EndLoad(2))),

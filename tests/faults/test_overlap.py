@@ -20,7 +20,7 @@ from harness.faults import (
 from harness.faults import fault_walk as walk_module
 from harness.faults.base import Injector
 from harness.faults.heal import healing
-from harness.faults.overlap import AtWork, can_silence
+from harness.faults.overlap import ActiveFaults, can_silence
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
 from harness.plan.fault import FaultSpec, PlannedFault
@@ -56,12 +56,12 @@ def test_a_migration_that_ends_with_its_database_was_ended_by_the_plan() -> None
     migration = planned_fault("1-blocking_migration", BlockingMigration(), 0.0, 5.0)
     kill = planned_fault("2-kill", Kill("postgres"), 1.0, 2.0)
     partition = planned_fault("3-partition", Partition("database"), 1.0, 2.0)
-    at_work = AtWork((migration, kill, partition), LOCAL)
+    active = ActiveFaults((migration, kill, partition), LOCAL)
     for fault in (migration, kill, partition):
-        at_work.begin(fault)
+        active.begin(fault)
 
-    assert at_work.ending(migration) == ("2-kill",)
-    assert at_work.ending(partition) == ()
+    assert active.ending(migration) == ("2-kill",)
+    assert active.ending(partition) == ()
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_which_fault_or_its_heal_ends_another(
 ) -> None:
     """The first of two that is healed brings back what both have down; for a second after it."""
     first, second = planned_fault("1-x", other, 0.0, 2.0), planned_fault("2-x", spec, 0.0, 5.0)
-    at_work = AtWork((first, second), LOCAL)
+    active = ActiveFaults((first, second), LOCAL)
     for fault in (first, second):
-        at_work.begin(fault)
-    both_at_work = at_work.ending(second)
-    at_work.heal_done(first)
-    at_work.end(first)
+        active.begin(fault)
+    both_at_work = active.ending(second)
+    active.heal_done(first)
+    active.end(first)
 
-    assert both_at_work == at_work.ending(second) == (("1-x",) if expected else ())
+    assert both_at_work == active.ending(second) == (("1-x",) if expected else ())
 
 
 @dataclass

@@ -61,7 +61,7 @@ def test_an_end_that_nobody_planned_is_a_reason_to_doubt(
 
     assert before is None
     assert ended is not None
-    assert "not the target's doing" in ended.troubles[0].text
+    assert "not the target's doing" in ended.errors[0].text
     assert watch.ended(journal.rows) is None
 
 
@@ -83,7 +83,7 @@ def test_a_replacement_excuses_one_end(stack: Stack, process: subprocess.Popen[b
 
     assert first is not None
     assert second is not None
-    assert (len(first.troubles), len(second.troubles)) == (0, 1)
+    assert (len(first.errors), len(second.errors)) == (0, 1)
 
 
 def test_a_replacement_is_told_as_one(stack: Stack, process: subprocess.Popen[bytes]) -> None:
@@ -96,7 +96,7 @@ def test_a_replacement_is_told_as_one(stack: Stack, process: subprocess.Popen[by
 
     assert ended is not None
     assert "replaced to heal 1-partition" in ended.text
-    assert ended.troubles == ()
+    assert ended.errors == ()
 
 
 @pytest.mark.parametrize(
@@ -127,4 +127,4 @@ def test_what_ended_with_it_is_over_at_once(
     assert healed_early is ends
     told = [proof.text for proof in facts[-1].proofs if proof.kind == "ended"]
     assert [text.startswith("ended early: Toxiproxy ended") for text in told] == [True] * ends
-    assert len(timeline.troubles) == 1
+    assert len(timeline.errors) == 1

@@ -14,7 +14,7 @@ from harness.faults import Partition
 from harness.faults import fault_walk as walk_module
 from harness.faults import timeline as timeline_module
 from harness.faults.base import Gone, Injector
-from harness.faults.overlap import OwnProof
+from harness.faults.overlap import IsolatedProof
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
 from harness.history.fault_facts import EndedBy
@@ -198,7 +198,7 @@ def test_what_is_called_off_while_it_gets_ready_is_not_injected(
     walked = FaultTimeline(place, (PLANNED,), record, lambda *_: None)  # type: ignore[arg-type]
     injected: list[str] = []
     monkeypatch.setattr(injector, "inject", lambda: injected.append("injected"))
-    monkeypatch.setattr(OwnProof, "look_before", lambda _: walked.heal_now())
+    monkeypatch.setattr(IsolatedProof, "look_before", lambda _: walked.heal_now())
     walked.start(time.monotonic_ns())
     time.sleep(0.3)
     walked.finish()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.faults import Kill
-from harness.faults.unplanned import foreign_orders, unplanned_ends
+from harness.faults.unplanned import foreign_orders, unexpected_exits
 from harness.history.events import FaultFact
 from harness.plan.fault import PlannedFault
 from harness.stack.supervisor import EVENT_LOG
@@ -33,8 +33,8 @@ def test_only_what_nobody_planned_is_told(tmp_path: Path) -> None:
     log = "\n".join(json.dumps(row) for row in rows) + '\n{"at_ns": 16, "ev'
     (stack.log_dir / EVENT_LOG).write_text(log)
 
-    one = unplanned_ends(stack, killing("replica-1"), 10)
-    none = unplanned_ends(stack, killing("replicas", "postgres"), 10)
+    one = unexpected_exits(stack, killing("replica-1"), 10)
+    none = unexpected_exits(stack, killing("replicas", "postgres"), 10)
 
     assert [text.partition(";")[0] for text in one] == [
         "postgres ended during the run (exit code 1) and was started again",
@@ -77,11 +77,11 @@ def test_what_somebody_had_the_supervisor_do_is_not_the_targets(tmp_path: Path) 
         None,
     )
     assert (stopped.process, frozen.process) == ("postgres", "replica-1")
-    assert unplanned_ends(stack, killing("replicas"), 5 * second, found) == ()
+    assert unexpected_exits(stack, killing("replicas"), 5 * second, found) == ()
     in_words = [replace(change, process="") for change in found]
-    assert len(unplanned_ends(stack, killing("replicas"), 5 * second, in_words)) == 1
+    assert len(unexpected_exits(stack, killing("replicas"), 5 * second, in_words)) == 1
 
 
 def test_a_stack_without_a_log_has_nothing_to_tell(tmp_path: Path) -> None:
     """A folder that is gone keeps no run from being judged."""
-    assert unplanned_ends(a_stack(tmp_path), [], 0) == ()
+    assert unexpected_exits(a_stack(tmp_path), [], 0) == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.plan.objectives import Objectives
 from harness.report.suite import GateRun, GateSuite
 from harness.verdict.judge import judge
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, Severity, Verdict
 from tests.builders import CUT, cut_run, plan_of
 
 GOOD, OPEN, BAD = 13.3, 14.9, 19.0
@@ -24,15 +24,15 @@ def verdict_of(end_s: float = GOOD) -> Verdict:
 
 
 def with_finding(
-    verdict: Verdict, code: str, weight: Weight, message: str = "as planted"
+    verdict: Verdict, code: str, severity: Severity, message: str = "as planted"
 ) -> Verdict:
     """The same with one finding more, and the verdict that follows from it."""
-    judged = {Weight.FAIL: Judgement.FAIL, Weight.INCONCLUSIVE: Judgement.INCONCLUSIVE}
+    judged = {Severity.FAIL: Judgement.FAIL, Severity.INCONCLUSIVE: Judgement.INCONCLUSIVE}
     return replace(
         verdict,
-        findings=[*verdict.findings, Finding(code, weight, message, {"count": 3})],
-        verdict=judged.get(weight, verdict.verdict),
-        exit_code={Weight.FAIL: 1, Weight.INCONCLUSIVE: 3}.get(weight, verdict.exit_code),
+        findings=[*verdict.findings, Finding(code, severity, message, {"count": 3})],
+        verdict=judged.get(severity, verdict.verdict),
+        exit_code={Severity.FAIL: 1, Severity.INCONCLUSIVE: 3}.get(severity, verdict.exit_code),
     )
 
 

@@ -4,7 +4,7 @@ import re
 
 from harness.report.markdown import ERRORS_MAX, annotations
 from harness.report.suite import GateSuite
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 
 COMMAND = re.compile(r"::error (?:file=[^,:\r\n]*,)?title=[^,:\r\n]*::[^\r\n]*")
@@ -42,7 +42,7 @@ def test_what_is_not_decided_is_an_error_too() -> None:
 
 def test_a_line_says_nothing_twice() -> None:
     """Its title has the name of the check, its message what was seen and what was required."""
-    (line,) = lines_of(suite_of(with_finding(verdict_of(), "corrupt", Weight.FAIL)))
+    (line,) = lines_of(suite_of(with_finding(verdict_of(), "corrupt", Severity.FAIL)))
 
     assert line.endswith(
         "cut%3A corrupt missed::as planted. Required: Every loan is as it was asked for and told."
@@ -51,7 +51,7 @@ def test_a_line_says_nothing_twice() -> None:
 
 def test_hostile_text_makes_no_command() -> None:
     """A line of its own would be obeyed by the runner."""
-    verdict = with_finding(verdict_of(), "corrupt", Weight.FAIL, HOSTILE)
+    verdict = with_finding(verdict_of(), "corrupt", Severity.FAIL, HOSTILE)
     (line,) = lines_of(suite_of(verdict, name="a,b:c\n::add-mask::x"))
 
     assert "\n" not in line

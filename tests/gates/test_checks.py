@@ -4,7 +4,7 @@ import pytest
 
 from harness.plan.objectives import INVARIANTS
 from harness.report.suite import CheckKind, checks_of, names_of
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 from tests.gates.made import verdict_of, with_finding
 
 
@@ -44,7 +44,7 @@ def test_a_missed_objective_says_by_how_much() -> None:
 @pytest.mark.parametrize("code", INVARIANTS)
 def test_a_broken_invariant_fails_its_own_check_alone(code: str) -> None:
     """And tells how many broke it; its code is its name already."""
-    verdict = with_finding(verdict_of(), code, Weight.FAIL)
+    verdict = with_finding(verdict_of(), code, Severity.FAIL)
     (check,) = [c for c in checks_of(verdict) if c.name == code]
 
     assert not_passed(verdict) == {code: Judgement.FAIL}
@@ -54,7 +54,7 @@ def test_a_broken_invariant_fails_its_own_check_alone(code: str) -> None:
 @pytest.mark.parametrize("code", ["outage", "borrowers_shut_out", "a_code_to_come"])
 def test_any_other_failure_has_a_line(code: str) -> None:
     """Also one that nobody thought of here."""
-    verdict = with_finding(verdict_of(), code, Weight.FAIL)
+    verdict = with_finding(verdict_of(), code, Severity.FAIL)
 
     assert not_passed(verdict) == {"other_findings": Judgement.FAIL}
 
@@ -62,14 +62,14 @@ def test_any_other_failure_has_a_line(code: str) -> None:
 @pytest.mark.parametrize("code", ["load_unfaithful", "interrupted", "internal_check_error"])
 def test_lacking_evidence_is_a_line_of_its_own(code: str) -> None:
     """What was measured still counts as it is."""
-    verdict = with_finding(verdict_of(), code, Weight.INCONCLUSIVE)
+    verdict = with_finding(verdict_of(), code, Severity.INCONCLUSIVE)
 
     assert not_passed(verdict) == {"evidence": Judgement.INCONCLUSIVE}
 
 
 def test_an_unread_ledger_leaves_money_open() -> None:
     """Nothing lost is not what an unread ledger says."""
-    found = not_passed(with_finding(verdict_of(), "ledger_unread", Weight.INCONCLUSIVE))
+    found = not_passed(with_finding(verdict_of(), "ledger_unread", Severity.INCONCLUSIVE))
 
     assert set(found.values()) == {Judgement.INCONCLUSIVE}
     assert {"lost", "duplicated", "evidence"} <= set(found)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.report.junit import class_names, to_xml
 from harness.report.suite import MESSAGE_MAX, GateSuite
-from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import Severity, Verdict
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 from tests.junit import problems
 
@@ -80,8 +80,11 @@ def test_a_class_name_survives_the_cut_at_its_last_dot() -> None:
     [
         (verdict_of(BAD), {"recovery_seconds_max": "failure"}),
         (verdict_of(OPEN), {"recovery_seconds_max": "error"}),
-        (with_finding(verdict_of(), "corrupt", Weight.FAIL), {"corrupt": "failure"}),
-        (with_finding(verdict_of(), "load_unfaithful", Weight.INCONCLUSIVE), {"evidence": "error"}),
+        (with_finding(verdict_of(), "corrupt", Severity.FAIL), {"corrupt": "failure"}),
+        (
+            with_finding(verdict_of(), "load_unfaithful", Severity.INCONCLUSIVE),
+            {"evidence": "error"},
+        ),
     ],
 )
 def test_what_broke_is_the_red_line(verdict: Verdict, expected: dict[str, str]) -> None:
@@ -118,17 +121,17 @@ def test_a_failure_is_a_sentence_with_its_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "weight", "said"),
+    ("code", "severity", "said"),
     [
-        ("corrupt", Weight.FAIL, "As planted."),
-        ("outage", Weight.FAIL, "As planted (outage)."),
-        ("interrupted", Weight.INCONCLUSIVE, "Not decided: as planted (interrupted)."),
-        ("ledger_unread", Weight.INCONCLUSIVE, "Not decided: as planted (ledger_unread)."),
+        ("corrupt", Severity.FAIL, "As planted."),
+        ("outage", Severity.FAIL, "As planted (outage)."),
+        ("interrupted", Severity.INCONCLUSIVE, "Not decided: as planted (interrupted)."),
+        ("ledger_unread", Severity.INCONCLUSIVE, "Not decided: as planted (ledger_unread)."),
     ],
 )
-def test_a_red_case_says_a_sentence(code: str, weight: Weight, said: str) -> None:
+def test_a_red_case_says_a_sentence(code: str, severity: Severity, said: str) -> None:
     """Of each kind; the name of the check is said once."""
-    root = parsed(suite_of(with_finding(verdict_of(), code, weight)))
+    root = parsed(suite_of(with_finding(verdict_of(), code, severity)))
     told = [str(f.get("message")) for tag in ("failure", "error") for f in root.iter(tag)]
 
     assert [text for text in told if text.startswith(said)], told
@@ -136,8 +139,8 @@ def test_a_red_case_says_a_sentence(code: str, weight: Weight, said: str) -> Non
 
 def test_every_text_is_cut() -> None:
     """A hundred and thirty thousand letters of one target's answers are in the record."""
-    verdict = with_finding(verdict_of(), "corrupt", Weight.FAIL, "long " * 26_000)
-    verdict = with_finding(verdict, "remark", Weight.NOTE, "note " * 26_000)
+    verdict = with_finding(verdict_of(), "corrupt", Severity.FAIL, "long " * 26_000)
+    verdict = with_finding(verdict, "remark", Severity.NOTE, "note " * 26_000)
     verdict = replace(verdict, sentence="word " * 26_000)
     root = parsed(suite_of(verdict, verdict))
     texts = [
@@ -190,8 +193,8 @@ def test_the_times_of_all_cases_are_the_time_of_the_runs() -> None:
 
 def test_notes_are_properties() -> None:
     """They tell something and turn nothing red; those of one code are one property."""
-    verdict = with_finding(verdict_of(), "remark", Weight.NOTE, "as planted")
-    root = parsed(suite_of(with_finding(verdict, "remark", Weight.NOTE, "twice")))
+    verdict = with_finding(verdict_of(), "remark", Severity.NOTE, "as planted")
+    root = parsed(suite_of(with_finding(verdict, "remark", Severity.NOTE, "twice")))
 
     assert properties(root)["run1.note.remark"] == "as planted; twice"
     assert red(root) == {}
@@ -207,7 +210,7 @@ def test_no_verdict_is_one_error() -> None:
 
 def test_hostile_text_stays_text() -> None:
     """It closes no element, and what XML forbids is replaced."""
-    verdict = with_finding(verdict_of(), "corrupt", Weight.FAIL, HOSTILE)
+    verdict = with_finding(verdict_of(), "corrupt", Severity.FAIL, HOSTILE)
     root = parsed(suite_of(verdict, name="a\x00<b>\"'"))
     failure = root.find(".//failure")
 

@@ -11,7 +11,7 @@ from harness.core.money import YUAN, Currency
 from harness.history.run_directory import RunDirectory
 from harness.report.markdown import BYTES_MAX, escaped, summary
 from harness.report.suite import GateSuite
-from harness.verdict.types import Finding, Verdict, Weight
+from harness.verdict.types import Finding, Severity, Verdict
 from tests.builders import plan_of
 from tests.gates.made import BAD, HOSTILE, OPEN, suite_of, verdict_of, with_finding
 
@@ -31,9 +31,9 @@ def test_the_first_screen_has_all_that_counts() -> None:
 
 def test_a_failing_finding_is_not_folded_and_said_once() -> None:
     """Only notes are; the name of a check is not its text again."""
-    planted = with_finding(verdict_of(BAD), "corrupt", Weight.FAIL, "745 loans differ")
-    planted = with_finding(planted, "load_unfaithful", Weight.INCONCLUSIVE, "a worker is missing")
-    planted = with_finding(planted, "remark", Weight.NOTE, "seen before")
+    planted = with_finding(verdict_of(BAD), "corrupt", Severity.FAIL, "745 loans differ")
+    planted = with_finding(planted, "load_unfaithful", Severity.INCONCLUSIVE, "a worker is missing")
+    planted = with_finding(planted, "remark", Severity.NOTE, "seen before")
     text = summary([suite_of(planted)])
     open_, _, folded = text.partition("<details>")
 
@@ -51,7 +51,7 @@ def test_money_is_told_in_the_currency_of_the_run(tmp_path: Path, currency: Curr
     run = RunDirectory.create(
         tmp_path, replace(plan, lender=replace(plan.lender, currency=currency))
     )
-    planted = with_finding(verdict_of(BAD), "corrupt", Weight.FAIL, "745 loans differ")
+    planted = with_finding(verdict_of(BAD), "corrupt", Severity.FAIL, "745 loans differ")
     ledger = replace(planted.reconciliation, principal_at_risk_fen=123_400, corrupt=745)
     made = suite_of(replace(planted, reconciliation=ledger))
     text = summary([replace(made, runs=(replace(made.runs[0], path=run.path),))])
@@ -90,7 +90,7 @@ def test_the_verdict_is_said(verdict: Verdict | None, expected: str) -> None:
 
 def test_a_table_has_as_many_cells_in_each_row() -> None:
     """Foreign text adds none."""
-    verdict = with_finding(verdict_of(BAD), "corrupt", Weight.FAIL, "a | b | c")
+    verdict = with_finding(verdict_of(BAD), "corrupt", Severity.FAIL, "a | b | c")
     odd = replace(verdict, objectives=[replace(verdict.objectives[0], source="x | y")])
     text = summary([suite_of(odd, odd)])
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
@@ -186,8 +186,8 @@ def test_a_path_is_code() -> None:
 
 def big(number: int) -> GateSuite:
     """A suite of the longest texts there are."""
-    verdict = with_finding(verdict_of(BAD), "lost", Weight.FAIL, "界" * 5000)
-    many = [Finding(f"code_{n}", Weight.NOTE, "é" * 3000) for n in range(400)]
+    verdict = with_finding(verdict_of(BAD), "lost", Severity.FAIL, "界" * 5000)
+    many = [Finding(f"code_{n}", Severity.NOTE, "é" * 3000) for n in range(400)]
     loud = replace(verdict, sentence="ß" * 9000, findings=[*verdict.findings, *many])
     return suite_of(loud, loud, loud, name=f"{number}-{'x' * 300}")
 

@@ -8,14 +8,14 @@ import pytest
 from harness.apps.gate.selftest import FOUND_BY, SelfTest, self_test
 from harness.core.errors import UsageError
 from harness.verdict.stored_verdict import EndedRun
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 from target_service.defects import DEFECTS
 from tests.gates.made import OPEN, verdict_of, with_finding
 
 DEFECT = "amount_truncated"
 CLEAN = EndedRun(Path("runs/a"), 0, verdict_of())
-FOUND = EndedRun(None, 1, with_finding(verdict_of(), "corrupt", Weight.FAIL))
-OTHERWISE = EndedRun(None, 1, with_finding(verdict_of(), "outage", Weight.FAIL))
+FOUND = EndedRun(None, 1, with_finding(verdict_of(), "corrupt", Severity.FAIL))
+OTHERWISE = EndedRun(None, 1, with_finding(verdict_of(), "outage", Severity.FAIL))
 UNDECIDED = EndedRun(None, 3, verdict_of(OPEN))
 NONE = EndedRun(None, 3)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from harness.report.suite import GateSuite, case_of, cases_of, names_of
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 from tests.gates.made import BAD, GOOD, OPEN, run_of, suite_of, verdict_of, with_finding
 
 PASS, FAIL, UNDECIDED = Judgement.PASS, Judgement.FAIL, Judgement.INCONCLUSIVE
@@ -171,9 +171,9 @@ def test_a_run_that_was_judged_by_others_is_no_evidence() -> None:
     [
         verdict_of(BAD),
         verdict_of(OPEN),
-        with_finding(verdict_of(), "lost", Weight.FAIL),
-        with_finding(verdict_of(), "a_code_to_come", Weight.FAIL),
-        with_finding(verdict_of(), "load_unfaithful", Weight.INCONCLUSIVE),
+        with_finding(verdict_of(), "lost", Severity.FAIL),
+        with_finding(verdict_of(), "a_code_to_come", Severity.FAIL),
+        with_finding(verdict_of(), "load_unfaithful", Severity.INCONCLUSIVE),
     ],
     ids=lambda verdict: verdict.findings[-1].code,
 )

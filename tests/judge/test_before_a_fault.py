@@ -3,16 +3,16 @@
 import pytest
 
 from harness.verdict.judge import judge
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 from tests.builders import CUT, at_ns, attempt, facts, failed, operation, plan_of
 
 TOOK_S, INJECTED_S = 0.3, 8.0
 
 
 @pytest.mark.parametrize(
-    ("begin_s", "weight"), [(INJECTED_S, Weight.NOTE), (INJECTED_S - 0.35, Weight.FAIL)]
+    ("begin_s", "severity"), [(INJECTED_S, Severity.NOTE), (INJECTED_S - 0.35, Severity.FAIL)]
 )
-def test_of_a_service_that_takes_time(begin_s: float, weight: Weight) -> None:
+def test_of_a_service_that_takes_time(begin_s: float, severity: Severity) -> None:
     """It decides at the end of a request. The first that fail were sent before the fault came
     either way, but those of its own trouble so early that they were overdue by then.
     """
@@ -25,7 +25,7 @@ def test_of_a_service_that_takes_time(begin_s: float, weight: Weight) -> None:
     found = judge(plan, facts(plan, ops, attempts=tuple(attempt(op) for op in ops)))
     (outage,) = [one for one in found.findings if one.code == "outage"]
 
-    assert outage.verdict is weight
+    assert outage.verdict is severity
 
 
 @pytest.mark.parametrize("hangs", [False, True])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from harness.history.events import Ending, Outcome
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.verdict.judge import judge
 from harness.verdict.series import stop_reason
 from harness.verdict.types import Judgement, Verdict
@@ -17,7 +17,7 @@ TEXT = "my_lender.py:31: borrow returned None; it must return what the answer ca
 BROKEN: dict[str, Any] = {"ending": Ending.BROKEN, "ended_ns": None, "attempts": 0}
 
 
-def ended_early(since_s: float, *more: Trouble, outcome: Outcome = Outcome.FAILED) -> Verdict:
+def ended_early(since_s: float, *more: ErrorRecord, outcome: Outcome = Outcome.FAILED) -> Verdict:
     """A run that the first broken step ended a moment later."""
     plan = plan_of(CUT)
     due = [o for o in operations(plan) if o.intended_ns < at_ns(since_s + 0.1)]
@@ -29,7 +29,7 @@ def ended_early(since_s: float, *more: Trouble, outcome: Outcome = Outcome.FAILE
         load_ended_ns=at_ns(since_s + 0.1),
         drained_ns=at_ns(since_s + 0.2),
         ended_by="step",
-        troubles=(*more, Trouble(TEXT, of_step=True)),
+        troubles=(*more, ErrorRecord(TEXT, of_step=True)),
     )
     return judge(plan, facts(plan, ops, status=ended, faults=()))
 
@@ -55,7 +55,7 @@ def test_a_journey_that_it_ended_is_no_failure_of_the_target() -> None:
 
 def test_other_troubles_are_told_behind_it() -> None:
     """One of them may be why the step is wrong."""
-    verdict = ended_early(4.0, Trouble("a listener raised"))
+    verdict = ended_early(4.0, ErrorRecord("a listener raised"))
 
     (finding,) = [f for f in verdict.findings if f.code == "load_unfaithful"]
     assert finding.message == f"{TEXT}; a listener raised"

@@ -13,7 +13,7 @@ from harness.plan.plan import Objectives, Plan
 from harness.report.compare.compared_figures import FIGURES
 from harness.verdict import series
 from harness.verdict.judge import judge
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 from tests.builders import CUT, facts, operations, over, plan_of, polls, rows
 from tests.judge.helpers import codes
 
@@ -159,7 +159,7 @@ def test_what_was_there_from_the_start_is_not_the_faults_doing() -> None:
     assert (first.onset_s_low, second.onset_s_low is None) == (None, False)
     assert first.onset_s == pytest.approx(0.0, abs=0.03)
     (told, expected) = [f for f in verdict.findings if f.code == "outage"]
-    assert (told.verdict, expected.verdict) == (Weight.FAIL, Weight.NOTE)
+    assert (told.verdict, expected.verdict) == (Severity.FAIL, Severity.NOTE)
     assert "borrowing was down from the start to 4.0 s" in told.message
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from harness.history.events import Proof
 from harness.history.fault_facts import EndedBy, ForeignChange, LockHolder
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.plan import Objectives
 from harness.verdict.judge import judge
-from harness.verdict.types import Finding, Judgement, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, Severity, Verdict
 from tests import builders
 from tests.builders import CUT, at_ns, cut_run, during, facts, operations, plan_of
 from tests.judge.helpers import codes
@@ -209,7 +209,7 @@ def test_a_wait_that_may_be_our_own_lag_misses_no_latency_objective() -> None:
 def test_troubles_of_the_load_are_inconclusive() -> None:
     """What the load process says of itself counts."""
     plan = plan_of()
-    status = builders.status(plan, troubles=(Trouble("a worker died"),))
+    status = builders.status(plan, troubles=(ErrorRecord("a worker died"),))
     verdict = judge(plan, facts(plan, status=status))
 
     assert codes(verdict) == {"load_unfaithful": "inconclusive"}
@@ -357,7 +357,7 @@ def test_what_somebody_else_changed_decides_nothing() -> None:
     bad = judge(plan, replace(slow, status=builders.status(plan, foreign=(stays,))))
     long_after = judge(plan, replace(slow, status=builders.status(plan, foreign=(SLOW,))))
 
-    assert (good.verdict, finding.verdict) == (Judgement.INCONCLUSIVE, Weight.INCONCLUSIVE)
+    assert (good.verdict, finding.verdict) == (Judgement.INCONCLUSIVE, Severity.INCONCLUSIVE)
     assert "toxic slow is on link edge from 2.0 s to 4.5 s" in finding.message
     assert bad.verdict is Judgement.INCONCLUSIVE
     assert "someone else had a hand in it" in bad.findings[0].message

@@ -46,7 +46,7 @@ def two_faults(
 
 def failing(verdict: Verdict) -> set[str]:
     """Codes of findings that fail the run."""
-    return {code for code, weight in codes(verdict).items() if weight == "fail"}
+    return {code for code, severity in codes(verdict).items() if severity == "fail"}
 
 
 def test_what_only_the_next_fault_cures_has_not_recovered() -> None:

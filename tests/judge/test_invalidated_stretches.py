@@ -9,7 +9,7 @@ import pytest
 from harness.history.events import Operation, Outcome, Stall
 from harness.history.fault_facts import ForeignChange
 from harness.history.reader import Facts
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement, Verdict
@@ -74,7 +74,7 @@ def paused(
 
 def failing(verdict: Verdict) -> set[str]:
     """Codes of findings that fail the run."""
-    return {code for code, weight in codes(verdict).items() if weight == "fail"}
+    return {code for code, severity in codes(verdict).items() if severity == "fail"}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_slow_answers_after_a_pause_miss_no_latency_objective() -> None:
 def test_trouble_of_ours_excuses_no_outage_long_before_it() -> None:
     """Toxiproxy ended at 24 s; the service was out from 10 s to 14 s."""
     plan = plan_of()
-    trouble = Trouble("Toxiproxy ended", at_ns(24.0))
+    trouble = ErrorRecord("Toxiproxy ended", at_ns(24.0))
     known = facts(plan, operations(plan, during(10, 14)))
     ended = replace(known, status=replace(known.status, troubles=(trouble,)))
     verdict = judge(plan, ended)
@@ -198,7 +198,7 @@ def test_trouble_of_ours_excuses_no_outage_long_before_it() -> None:
 def test_trouble_of_ours_excuses_what_came_under_it(since_ns: int | None) -> None:
     """Where its instant is not known, it may have been all along."""
     plan = plan_of()
-    status = builders.status(plan, troubles=(Trouble("Toxiproxy ended", since_ns),))
+    status = builders.status(plan, troubles=(ErrorRecord("Toxiproxy ended", since_ns),))
     verdict = judge(plan, facts(plan, operations(plan, during(10, 14)), status=status))
 
     assert (verdict.verdict, failing(verdict)) == (Judgement.INCONCLUSIVE, set())

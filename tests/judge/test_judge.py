@@ -9,7 +9,7 @@ import pytest
 from harness.faults import Kill
 from harness.history.events import Outcome, Proof
 from harness.history.reader import Facts
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.decline import Decline
 from harness.plan.plan import Objectives, Plan
 from harness.verdict.checks.case import Case
@@ -143,25 +143,25 @@ def test_an_outage_in_a_run_with_troubles_of_its_own_decides_nothing() -> None:
     outage = operations(plan, during(12, 15))
     sound = facts(plan, outage)
     trouble = "Toxiproxy ended: what borrowers saw then was not the target's doing"
-    status = builders.status(plan, troubles=(Trouble(trouble),))
+    status = builders.status(plan, troubles=(ErrorRecord(trouble),))
     ended = facts(plan, outage, status=status)
 
     fails, undecided = judge(plan, sound), judge(plan, ended)
 
     assert (fails.verdict, codes(fails)["outage"]) == (Judgement.FAIL, "fail")
     assert (undecided.verdict, undecided.exit_code) == (Judgement.INCONCLUSIVE, 3)
-    assert {c for c, weight in codes(undecided).items() if weight == "fail"} == set()
+    assert {c for c, severity in codes(undecided).items() if severity == "fail"} == set()
     (told,) = [f.message for f in undecided.findings if f.code == "outage"]
     assert told.endswith(f"which no injected fault accounts for; but {trouble}")
 
 
 @pytest.mark.parametrize(
-    ("lasts_s", "limit", "weight"),
+    ("lasts_s", "limit", "severity"),
     [(5.9, 0.1, "fail"), (9.0, 0.35, "inconclusive"), (9.0, 0.1, "fail")],
     ids=["a delay", "a failed heal", "too much anyway"],
 )
 def test_a_fault_that_outlasts_its_plan_is_not_held_against_the_target(
-    lasts_s: float, limit: float, weight: str
+    lasts_s: float, limit: float, severity: str
 ) -> None:
     """What five seconds of a cut may do was promised, not what nine may."""
     plan = plan_of(CUT, objectives=Objectives(failed_share_max=limit))
@@ -171,14 +171,14 @@ def test_a_fault_that_outlasts_its_plan_is_not_held_against_the_target(
     )
     verdict = judge(*cut_run(plan, end_s=8 + lasts_s + 0.3, faults=(fault,)))
 
-    assert codes(verdict)["objective_missed"] == weight
+    assert codes(verdict)["objective_missed"] == severity
     told = " ".join(f.message for f in verdict.findings)
-    assert ("1-partition lasted 9.0 s instead of 5.0 s" in told) is (weight == "inconclusive")
+    assert ("1-partition lasted 9.0 s instead of 5.0 s" in told) is (severity == "inconclusive")
 
 
-@pytest.mark.parametrize(("second_way", "weight"), [(False, "fail"), (True, "inconclusive")])
+@pytest.mark.parametrize(("second_way", "severity"), [(False, "fail"), (True, "inconclusive")])
 def test_links_cut_to_heal_a_tolerated_fault_are_not_the_targets_outage(
-    second_way: bool, weight: str
+    second_way: bool, severity: str
 ) -> None:
     """Nobody was to notice the fault; whoever noticed its heal noticed us."""
     plan = plan_of(replace(CUT, link="bureau", expects_impact=False))
@@ -188,7 +188,7 @@ def test_links_cut_to_heal_a_tolerated_fault_are_not_the_targets_outage(
         fault = replace(fault, proofs=(*fault.proofs, told))
     verdict = judge(plan, facts(plan, operations(plan, during(13, 15)), faults=(fault,)))
 
-    assert codes(verdict)["outage"] == weight
+    assert codes(verdict)["outage"] == severity
 
 
 def test_a_run_interrupted_before_its_load_is_judged() -> None:

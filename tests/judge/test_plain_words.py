@@ -14,7 +14,7 @@ from harness.report.tiles import tiles
 from harness.verdict.judge import judge
 from harness.verdict.reasons import about
 from harness.verdict.spans import began, span
-from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Severity, Verdict
 from tests.builders import cut_run, during, facts, operations, plan_of, polls
 
 
@@ -124,7 +124,9 @@ def test_without_a_fault_there_is_no_heal_to_count_from() -> None:
 
     assert shown.startswith("not measured; no injected fault")
     assert "borrowing was down from 11.0 s to 14.0 s" in shown
-    open_point = Finding("objective_undecided", Weight.INCONCLUSIVE, "so few are within chance", {})
+    open_point = Finding(
+        "objective_undecided", Severity.INCONCLUSIVE, "so few are within chance", {}
+    )
     other = replace(verdict, findings=[open_point])
     assert tile(plan, other, "Time to recover") == shown
 
@@ -176,7 +178,7 @@ def test_a_steady_share_of_failures_is_not_nothing() -> None:
         assert "no impairment" not in told
         assert "no stretch stands out" in told
     unending = finding(verdict, "not_recovered")
-    assert unending.verdict is Weight.INCONCLUSIVE
+    assert unending.verdict is Severity.INCONCLUSIVE
     assert "come back" not in unending.message
     assert "at other times" in unending.message
 

@@ -9,7 +9,7 @@ from harness.core.exit_codes import ExitCode
 from harness.history.events import SafetyStop
 from harness.history.reader import Facts, read_facts
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.plan import Plan
 from harness.report.write_report import write
 from harness.verdict.judge import judge
@@ -94,7 +94,7 @@ def test_without_its_watch_nothing_is_decided_about_the_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "weight"),
+    ("condition", "severity"),
     [
         ("failed_surge", "inconclusive"),
         ("failed_budget", "inconclusive"),
@@ -103,14 +103,14 @@ def test_without_its_watch_nothing_is_decided_about_the_target() -> None:
     ],
 )
 def test_what_may_have_failed_on_our_side_stops_the_run_and_decides_nothing(
-    condition: str, weight: str
+    condition: str, severity: str
 ) -> None:
     """Borrowers lacked an answer for one reason or another; who pays out twice does it himself."""
     plan, known = stopped_run(stop=replace(STOP, condition=condition))
-    ended = replace(known, status=replace(known.status, troubles=(Trouble("Toxiproxy ended"),)))
+    ended = replace(known, status=replace(known.status, troubles=(ErrorRecord("Toxiproxy ended"),)))
 
     assert codes(judge(plan, known))["safety_stop"] == "fail"
-    assert codes(judge(plan, ended))["safety_stop"] == weight
+    assert codes(judge(plan, ended))["safety_stop"] == severity
 
 
 def test_a_stop_counts_more_than_a_later_interruption() -> None:

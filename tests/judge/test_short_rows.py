@@ -3,7 +3,7 @@
 import pytest
 
 from harness.verdict.judge import judge
-from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import Severity, Verdict
 from tests.builders import facts, failed, operation, plan_of
 
 
@@ -24,7 +24,7 @@ def test_fewer_than_five_in_a_row_are_told(number: int) -> None:
 
     assert verdict.episodes == []
     (row,) = [finding for finding in verdict.findings if finding.code == "failures_in_a_row"]
-    assert row.verdict is Weight.NOTE
+    assert row.verdict is Severity.NOTE
     assert row.message.startswith(f"{number} of {number} borrow requests failed from 24.")
     assert "too few to call it an outage" in row.message
 
@@ -44,7 +44,7 @@ def test_fewer_than_five_at_the_very_end_are_undecided(places: list[int]) -> Non
 
     assert verdict.episodes == []
     codes = {finding.code: finding.verdict for finding in verdict.findings}
-    assert codes["not_recovered"] is Weight.INCONCLUSIVE
+    assert codes["not_recovered"] is Severity.INCONCLUSIVE
     assert not {"outage", "degraded"} & set(codes)
     assert "failures_in_a_row" not in codes
 
@@ -63,7 +63,7 @@ def test_five_in_a_row_are_an_outage() -> None:
     (episode,) = verdict.episodes
     assert (episode.class_, episode.failed) == ("outage", 5)
     codes = {finding.code: finding.verdict for finding in verdict.findings}
-    assert codes["outage"] is Weight.FAIL
+    assert codes["outage"] is Severity.FAIL
     assert "failures_in_a_row" not in codes
 
 

@@ -16,7 +16,7 @@ from harness.report.tiles import tiles
 from harness.verdict.checks.case import inconclusive
 from harness.verdict.judge import judge
 from harness.verdict.reasons import advice, brief, why
-from harness.verdict.types import Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.types import Judgement, ObjectiveResult, Severity, Verdict
 from harness.verdict.units import share
 from tests.builders import (
     CUT,
@@ -169,7 +169,7 @@ def test_one_reason_is_not_told_as_two() -> None:
     """A recovery that never came misses its limit, and is that one reason."""
     plan = plan_of(CUT, objectives=Objectives(recovery_seconds_max=5))
     verdict = judge(plan, facts(plan, operations(plan, during(8.0, 100.0))))
-    found = [f for f in verdict.findings if f.verdict is Weight.FAIL]
+    found = [f for f in verdict.findings if f.verdict is Severity.FAIL]
 
     assert [f.code for f in found] == ["objective_missed", "not_recovered"]
     assert why(found)[0].startswith("borrowing took more than 14.9 s to recover; the limit is 5 s")

@@ -136,5 +136,5 @@ def test_each_trouble_is_found_and_named_on_its_own(run: Run, scripted: Scripted
     assert run.verdict["reconciliation"]["lost"] == len(scripted.keys("lost")) > 0
     assert set(lost["evidence"]["examples"]) <= scripted.keys("lost")
 
-    codes = {code for code, weight in run.findings.items() if weight == "fail"}
+    codes = {code for code, severity in run.findings.items() if severity == "fail"}
     assert codes == {"outage", "degraded", "borrowers_shut_out", "lost", "objective_missed"}

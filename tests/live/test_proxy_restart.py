@@ -89,7 +89,7 @@ def test_a_toxic_that_cannot_be_taken_out_is_healed_all_the_same(own_stack: Stac
     proofs = {proof.kind: proof for proof in fact.proofs}
     assert "healed the second way" in proofs[SECOND_WAY].text
     assert proofs["healed"].holds
-    assert timeline.troubles == []
+    assert timeline.errors == []
     assert not hangs(own_stack)
 
 

@@ -34,7 +34,7 @@ class Book:
         self._tables = sqlite3.connect(folder / "book.sqlite", check_same_thread=False)
         self._tables.executescript(TABLES)
 
-    def obey(self, order: Order) -> Order:
+    def apply(self, order: Order) -> Order:
         """Do one order, wholly."""
         with self._lock, self._tables:
             return getattr(self, order.pop("do"))(**order)  # type: ignore[no-any-return]
@@ -85,7 +85,7 @@ def keep_book(port: int, folder: Path) -> None:
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             for line in self.rfile:
-                self.wfile.write(json.dumps(book.obey(json.loads(line))).encode() + b"\n")
+                self.wfile.write(json.dumps(book.apply(json.loads(line))).encode() + b"\n")
 
     class Server(socketserver.ThreadingTCPServer):
         allow_reuse_address = daemon_threads = True
@@ -103,7 +103,7 @@ class Lender:
         self._book, self._defect = (host, int(port)), defect
 
     def ask(self, **order: Any) -> Order:
-        """Have the book obey one order."""
+        """Have the book apply one order."""
         with socket.create_connection(self._book, BOOK_SECONDS_MAX) as connection:
             connection.sendall(json.dumps(order).encode() + b"\n")
             with connection.makefile("rb") as answers:

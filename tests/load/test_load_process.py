@@ -12,7 +12,7 @@ from harness.core import processes
 from harness.core.errors import HarnessError
 from harness.history.run_directory import RunDirectory
 from harness.load import load_process
-from harness.load.load_process import Crew, LoadProcess, boot_id
+from harness.load.load_process import LoadProcess, LoadWorkers, boot_id
 from harness.load.load_protocol import (
     FOR_LEADER,
     FOR_WORKER,
@@ -127,20 +127,20 @@ def test_a_session_of_set_up_comes_with_its_end(
 
     events = SimpleNamespace(report_to_master=report, request=report)
     environment = SimpleNamespace(runner=runner, events=events, user_classes=[steps])
-    process, crew = LoadProcess(environment), Crew(environment, "steps")
+    process, workers = LoadProcess(environment), LoadWorkers(environment, "steps")
 
     def send(kind: str, data: bytes, *_: str) -> None:
         if kind == TO_LEADER:
             message = FOR_LEADER.decode(data)
             assert isinstance(message, WorkerPrepared)
-            crew.hear(message)
+            workers.hear(message)
         else:
             handlers[kind](SimpleNamespace(data=data))
 
     runner.send_message = send
     plan = plan_of(rate=1)
     accounts = {0: LoadAccount("138", "secret", "token", expires_ns=99)}
-    crew.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", accounts)
+    workers.prepare(RunDirectory.create(tmp_path, plan).path, "http://127.0.0.1:1", accounts)
 
     part = process._part
     assert part is not None

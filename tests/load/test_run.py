@@ -7,14 +7,14 @@ import pytest
 
 from harness.apps.locust.controller import Run
 from harness.apps.locust.progress import Progress
-from harness.load.load_process import Crew
+from harness.load.load_process import LoadWorkers
 from tests.builders import CUT, plan_of
 
 
 def made_run(folder: Path) -> Run:
     """One with a fault, of which nothing has begun."""
     options = SimpleNamespace(runs_dir=folder / "runs", state_dir=folder, spawn_rate=None)
-    return Run(plan_of(CUT), None, Crew(SimpleNamespace(parsed_options=options)), Progress())
+    return Run(plan_of(CUT), None, LoadWorkers(SimpleNamespace(parsed_options=options)), Progress())
 
 
 def test_no_place_for_what_is_written_down(
@@ -35,7 +35,7 @@ def test_no_place_for_what_is_written_down(
 def test_a_trouble_stays_among_what_happened(tmp_path: Path) -> None:
     """The line of the run says something else a moment later."""
     run = made_run(tmp_path)
-    run.note_trouble("load process 2 is gone")
-    run.note_trouble("load process 2 is gone")
+    run.record_error("load process 2 is gone")
+    run.record_error("load process 2 is gone")
 
     assert [text for _, text in run.live.board.events] == ["load process 2 is gone"]

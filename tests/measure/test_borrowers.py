@@ -13,9 +13,9 @@ from harness.verdict.measure.borrowers import (
     P_RESOLVED,
     BorrowerTries,
     Who,
+    affected_of,
     came_and_failed,
     tail,
-    who_of,
 )
 from harness.verdict.measure.samples import Timeline
 from harness.verdict.types import Episode
@@ -63,7 +63,9 @@ def simulated(
     kept = chance.random(count) < log_in_share
     tries = BorrowerTries(times_s[kept], borrower[kept], failed[kept], (index % workers)[kept])
     timeline = timeline or Timeline(seconds, None, None, 10.0)
-    return who_of(tries, timeline, list(episodes), came_and_failed(tries.borrower, tries.failed))
+    return affected_of(
+        tries, timeline, list(episodes), came_and_failed(tries.borrower, tries.failed)
+    )
 
 
 FAULT = Timeline(28.0, 8.0, 13.0, 5.0, faults_s=((8.0, 13.0),))
@@ -168,7 +170,7 @@ def test_asking_twice_at_once_is_no_repeat() -> None:
     borrower = np.repeat(np.arange(200), 2)
     failed = np.repeat(np.arange(200) % 10 == 0, 2)
     tries = BorrowerTries(times_s, borrower, failed, np.zeros(400, dtype=np.int64))
-    who = who_of(tries, Timeline(20.0, None, None, 10.0), [], (200, 20))
+    who = affected_of(tries, Timeline(20.0, None, None, 10.0), [], (200, 20))
 
     assert (who.repeats, who.tried_again, who.affected.shut_out_p) == (0, 0, None)
 
@@ -176,7 +178,7 @@ def test_asking_twice_at_once_is_no_repeat() -> None:
 def test_nobody_who_tried_is_nobody_shut_out() -> None:
     """Without a single try every figure is empty, and none is a number."""
     empty = np.zeros(0, dtype=np.int64)
-    who = who_of(
+    who = affected_of(
         BorrowerTries(np.zeros(0), empty, empty.astype(bool), empty), FAULT, [OUTAGE], (0, 0)
     )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.verdict.measure import troubles
+from harness.verdict.measure import impairments
 from harness.verdict.measure.baseline import Baseline
 from harness.verdict.measure.episodes import episodes_of
 from harness.verdict.measure.evidence import Fate, met
@@ -37,7 +37,7 @@ def test_they_are_dated_as_by_the_whole_run(
 ) -> None:
     """What lies beyond the neighbours of a stretch makes no difference to it."""
     found = flapping(60.0, latency_s, FAILS[kind])
-    monkeypatch.setattr(troubles._Run, "near", lambda run, _: run._all)
+    monkeypatch.setattr(impairments._Run, "near", lambda run, _: run._all)
 
     assert len(found) >= 12
     assert found == flapping(60.0, latency_s, FAILS[kind])
@@ -53,7 +53,7 @@ def test_the_cost_grows_with_the_run_and_not_with_its_square(
         looked_at.append(len(of[1]))  # type: ignore[arg-type]  # the planned starts
         return met(*of)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(troubles, "met", counted)
+    monkeypatch.setattr(impairments, "met", counted)
     work = []
     for load_s in (100.0, 400.0):
         looked_at.clear()

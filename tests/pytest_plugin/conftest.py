@@ -9,7 +9,7 @@ import pytest
 
 from harness.apps.gate import gate_runs
 from harness.history.reader import Facts
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.objectives import Objectives
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.pytest_plugin.stand_in import PLUGIN, Gate, Stored, stand_in, write_script
@@ -28,13 +28,13 @@ def made(root: Path, end_s: float, limit_s: float = 2, spoil: Any = None) -> Pat
 def untrusted(known: Facts) -> Facts:
     """The same, but its load process had trouble."""
     return replace(
-        known, status=replace(known.status, troubles=(Trouble("a worker went missing"),))
+        known, status=replace(known.status, troubles=(ErrorRecord("a worker went missing"),))
     )
 
 
 def talkative(known: Facts) -> Facts:
     """The same, but of its trouble there is much to be said."""
-    return replace(known, status=replace(known.status, troubles=(Trouble("long " * 26_000),)))
+    return replace(known, status=replace(known.status, troubles=(ErrorRecord("long " * 26_000),)))
 
 
 def lost(known: Facts) -> Facts:

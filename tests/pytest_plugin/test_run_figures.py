@@ -13,7 +13,7 @@ from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
 from harness.run.result import RunResult
 from harness.verdict.judge import judge
-from harness.verdict.types import Finding, Verdict, Weight
+from harness.verdict.types import Finding, Severity, Verdict
 from tests.builders import CUT, during, facts, operations, plan_of
 from tests.stored import store
 from tests.verdicts import judged, with_finding
@@ -30,9 +30,9 @@ def run_of(verdict: Verdict) -> RunResult:
     return run
 
 
-def opened(code: str, weight: Weight = Weight.INCONCLUSIVE, **changes: Any) -> RunResult:
+def opened(code: str, severity: Severity = Severity.INCONCLUSIVE, **changes: Any) -> RunResult:
     """A partition that was survived, with one finding more."""
-    return run_of(replace(with_finding(judged(), code, weight), **changes))
+    return run_of(replace(with_finding(judged(), code, severity), **changes))
 
 
 def with_count(verdict: Verdict, name: str, count: int | None) -> Verdict:
@@ -107,12 +107,12 @@ def test_without_a_request_nothing_is_known_of_them(name: str) -> None:
 @pytest.mark.parametrize("name", LOANS)
 def test_without_a_ledger_nothing_is_known_of_loans(name: str) -> None:
     """Nor of a zero in a listing of which a part is missing; what is wrong there is wrong."""
-    unread = with_finding(with_count(judged(), name, None), "ledger_unread", Weight.INCONCLUSIVE)
+    unread = with_finding(with_count(judged(), name, None), "ledger_unread", Severity.INCONCLUSIVE)
     said = f"^{name} was not measured: made up$"
     with pytest.raises(NotMeasuredError, match=said):
         getattr(run_of(unread), name)
 
-    part = with_finding(judged(), "ledger_incomplete", Weight.INCONCLUSIVE)
+    part = with_finding(judged(), "ledger_incomplete", Severity.INCONCLUSIVE)
     with pytest.raises(NotMeasuredError, match=said):
         getattr(run_of(part), name)
     assert getattr(run_of(with_count(part, name, 3)), name) == 3
@@ -184,8 +184,8 @@ def test_a_finding_is_had_by_its_code() -> None:
     run = opened("outage")
     verdict = judged()
     light, heavy, other = (
-        Finding("slow", weight, text)
-        for weight, text in ((Weight.NOTE, "1"), (Weight.FAIL, "2"), (Weight.FAIL, "3"))
+        Finding("slow", severity, text)
+        for severity, text in ((Severity.NOTE, "1"), (Severity.FAIL, "2"), (Severity.FAIL, "3"))
     )
     several = run_of(replace(verdict, findings=[light, heavy, other]))
 
@@ -206,6 +206,6 @@ def test_a_misspelt_code_is_refused() -> None:
 
 def test_a_code_of_a_later_version_is_found() -> None:
     """A stored run may have one that this version does not know."""
-    verdict = replace(judged(), findings=[Finding("brand_new", Weight.NOTE, "new")])
+    verdict = replace(judged(), findings=[Finding("brand_new", Severity.NOTE, "new")])
 
     assert run_of(verdict).finding("brand_new") is not None

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from harness.core.errors import HarnessError, NotMeasuredError, UsageError
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.objectives import Objectives
 from harness.plan.plan import Plan
 from harness.run.result import RunResult, assert_passed
@@ -170,7 +170,7 @@ def test_a_failure_says_why(tmp_path: Path) -> None:
 
 def test_what_decides_nothing_is_no_pass(plan: Plan, tmp_path: Path) -> None:
     """Nor is a pass whose process ended otherwise."""
-    troubled = status(plan, troubles=(Trouble("a worker went missing"),))
+    troubled = status(plan, troubles=(ErrorRecord("a worker went missing"),))
     known = facts(plan, operations(plan, during(8, 13.3)), status=troubled)
     run = RunResult.read(store(tmp_path / "open", plan, known).path)
     with pytest.raises(AssertionError, match=r"INCONCLUSIVE: (.|\n)*a worker went missing"):
@@ -221,7 +221,7 @@ def test_what_pytest_shows_of_it_says_how_it_ended(run: RunResult) -> None:
 
 def test_a_verdict_compares_equal_to_its_text(run: RunResult, tmp_path: Path, plan: Plan) -> None:
     """As it is written in verdict.json."""
-    troubled = status(plan, troubles=(Trouble("a worker went missing"),))
+    troubled = status(plan, troubles=(ErrorRecord("a worker went missing"),))
     known = facts(plan, operations(plan, during(8, 13.3)), status=troubled)
     other = RunResult.read(store(tmp_path / "open", plan, known).path)
 

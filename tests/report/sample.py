@@ -20,7 +20,7 @@ from harness.history.events import (
 )
 from harness.history.ledger_facts import LedgerReading
 from harness.history.reader import Facts
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.decline import Decline
 from harness.plan.lender_profile import REVIEW_AMOUNT_FEN
 from harness.plan.plan import Objectives, Plan, Scenario, Settings, expand
@@ -34,8 +34,8 @@ from harness.verdict.types import (
     ObjectiveResult,
     Reconciliation,
     Recovery,
+    Severity,
     Verdict,
-    Weight,
 )
 from harness.verdict.visible import Visible
 from tests.builders import LOCAL, rows, with_rows
@@ -249,9 +249,9 @@ def failed() -> Run:
             ObjectiveResult("duplicated", 0, 1, None, None, Judgement.FAIL),
         ],
         findings=[
-            Finding("outage", Weight.NOTE, "Practically no one could borrow for 5.0 s.",
+            Finding("outage", Severity.NOTE, "Practically no one could borrow for 5.0 s.",
                     {"failed": 250, "share_low": 0.985}),
-            Finding("duplicated", Weight.FAIL, "1 loan was paid out twice.",
+            Finding("duplicated", Severity.FAIL, "1 loan was paid out twice.",
                     {"keys": twice, "principal_fen": 123_400}),
         ],
     )  # fmt: skip
@@ -274,7 +274,7 @@ def inconclusive() -> Run:
         operations=tuple(dropped.get(o.arrival, o) for o in rows(facts.operations)),
         ledger=LedgerReading(read=False, complete=False, source="none", error=told),
         status=replace(
-            facts.status, troubles=(Trouble("the second load process stopped answering"),)
+            facts.status, troubles=(ErrorRecord("the second load process stopped answering"),)
         ),
     )
     verdict = replace(
@@ -290,8 +290,8 @@ def inconclusive() -> Run:
             ObjectiveResult("indeterminate_share_max", 0.1, None, None, None,
                             Judgement.INCONCLUSIVE),
         ],
-        findings=[Finding("ledger_unread", Weight.INCONCLUSIVE, f"The ledger was not read: {told}",
-                          {"error": told})],
+        findings=[Finding("ledger_unread", Severity.INCONCLUSIVE,
+                          f"The ledger was not read: {told}", {"error": told})],
     )  # fmt: skip
     return plan, facts, verdict
 
@@ -303,8 +303,8 @@ def hostile() -> Run:
     operations = tuple(replace(o, code=ATTACK) if o.code else o for o in rows(facts.operations))
     fault = replace(verdict.faults[0], name=ATTACK, link_or_target=ATTACK, proof=[ATTACK, ATTACK])
     status = replace(
-        facts.status, target=ATTACK, notes=(ATTACK,), troubles=(Trouble(ATTACK), Trouble(ATTACK)),
-        account_classes=(ATTACK,),
+        facts.status, target=ATTACK, notes=(ATTACK,), account_classes=(ATTACK,),
+        troubles=(ErrorRecord(ATTACK), ErrorRecord(ATTACK)),
     )  # fmt: skip
     facts = with_rows(
         facts,
@@ -326,7 +326,7 @@ def hostile() -> Run:
         phases=[replace(p, name=ATTACK) for p in verdict.phases],
         episodes=[replace(e, class_=ATTACK) for e in verdict.episodes],
         objectives=[replace(o, id=ATTACK) for o in verdict.objectives],
-        findings=[Finding(ATTACK, Weight.FAIL, ATTACK, {ATTACK: [ATTACK]})],
+        findings=[Finding(ATTACK, Severity.FAIL, ATTACK, {ATTACK: [ATTACK]})],
         borrow=replace(verdict.borrow, latency_ms={ATTACK: 1.0}, failed_by_phase={ATTACK: 1}),
         reconciliation=replace(verdict.reconciliation, examples={"lost": [ATTACK]}),
     )
@@ -360,6 +360,6 @@ def never_began() -> Run:
         phases=[],
         reconciliation=Reconciliation(False, 0),
         objectives=[],
-        findings=[Finding("interrupted", Weight.INCONCLUSIVE, "Interrupted during set-up.")],
+        findings=[Finding("interrupted", Severity.INCONCLUSIVE, "Interrupted during set-up.")],
     )
     return plan, facts, verdict

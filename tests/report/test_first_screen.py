@@ -10,7 +10,7 @@ from harness.report.html import render
 from harness.report.sections import objectives
 from harness.verdict.catalogue import RULES
 from harness.verdict.judge import judge
-from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Severity, Verdict
 from tests.builders import CUT, cut_run, during, facts, operations, plan_of
 from tests.report.test_tiles import calm, named
 
@@ -42,7 +42,7 @@ def test_a_red_tile_shows_the_figure_of_its_reason() -> None:
 @pytest.mark.parametrize("code", ["false_decline", "invalid_answer", "borrowers_shut_out"])
 def test_no_red_tile_shows_nought(code: str) -> None:
     """What was counted of the reason, else words."""
-    found = Finding(code, Weight.FAIL, "as planted", {})
+    found = Finding(code, Severity.FAIL, "as planted", {})
     counted = replace(found, evidence={"count": 3})
 
     for one, figure in ((found, "rule broken"), (counted, "3")):
@@ -113,7 +113,7 @@ def test_what_fails_a_run_has_its_row() -> None:
 def test_nothing_is_said_to_hold_that_was_not_seen() -> None:
     """Not of a run that was cut short, nor of a ledger that was not read in full."""
     for code, gone in (("interrupted", ""), ("ledger_incomplete", "no loan lost")):
-        found = Finding(code, Weight.INCONCLUSIVE, "as planted", {})
+        found = Finding(code, Severity.INCONCLUSIVE, "as planted", {})
         told = sections.held(replace(calm(), findings=[found]))
         assert not gone or gone not in told
         assert bool(told) == bool(gone)
@@ -134,7 +134,7 @@ def test_an_objective_met_below_the_end_of_its_interval_says_why() -> None:
 
 def test_a_listing_that_is_not_complete_shows_no_more_than_was_read() -> None:
     """On the tile."""
-    found = Finding("ledger_incomplete", Weight.INCONCLUSIVE, "as planted", {})
+    found = Finding("ledger_incomplete", Severity.INCONCLUSIVE, "as planted", {})
     tile = named(replace(calm(), findings=[found]), "Money")
 
     assert (tile.figure, tile.tone) == ("not decided", "inconclusive")
@@ -186,7 +186,7 @@ def test_what_was_not_met_is_named_as_in_its_row() -> None:
         ObjectiveResult("latency_ms_p99_max", 100, 200, 140, 270, Judgement.FAIL),
     ]
     found = [
-        Finding("objective_missed", Weight.FAIL, "as planted", {"id": one.id}) for one in results
+        Finding("objective_missed", Severity.FAIL, "as planted", {"id": one.id}) for one in results
     ]
     verdict = replace(calm(), verdict=Judgement.FAIL, objectives=results, findings=found)
 
@@ -201,7 +201,7 @@ def test_what_was_not_met_is_named_as_in_its_row() -> None:
 @pytest.mark.parametrize("code", [code for code in RULES if "objective" not in code])
 def test_what_was_seen_of_a_rule_cannot_be_read_the_other_way(code: str) -> None:
     """Of what must be: not shown; of what must never be: found."""
-    found = Finding(code, Weight.FAIL, "as planted", {})
+    found = Finding(code, Severity.FAIL, "as planted", {})
     (cells,) = objectives(replace(calm(), objectives=[], findings=[found])).rows
     seen = {"always needed": "not shown", "none ever allowed": "found"}
 
@@ -210,7 +210,7 @@ def test_what_was_seen_of_a_rule_cannot_be_read_the_other_way(code: str) -> None
 
 def test_a_loan_is_wrong_in_the_same_words_everywhere() -> None:
     """Not as requested, or not as confirmed: a tile must not name only one of them."""
-    found = Finding("corrupt", Weight.FAIL, "as planted", {"count": 2})
+    found = Finding("corrupt", Severity.FAIL, "as planted", {"count": 2})
     ledger = replace(calm().reconciliation, corrupt=2)
     verdict = replace(calm(), findings=[found], reconciliation=ledger, verdict=Judgement.FAIL)
     said = "not as asked for or told"

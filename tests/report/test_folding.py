@@ -7,7 +7,7 @@ import pytest
 
 from harness.report import html, signals
 from harness.verdict.figures import Health, Retries
-from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Severity, Verdict
 from tests.report import rich, sample
 
 LATER = [
@@ -88,7 +88,7 @@ def test_what_is_marked_red_or_undecided_is_not_hidden() -> None:
     assert opened(refused) == {"log-in"}
 
 
-@pytest.mark.parametrize("weight", [Weight.FAIL, Weight.INCONCLUSIVE])
+@pytest.mark.parametrize("severity", [Severity.FAIL, Severity.INCONCLUSIVE])
 @pytest.mark.parametrize(
     ("code", "where"),
     [
@@ -104,10 +104,10 @@ def test_what_is_marked_red_or_undecided_is_not_hidden() -> None:
         ("no_evidence", "method"),
     ],
 )
-def test_the_section_of_a_finding_stays_open(code: str, where: str, weight: Weight) -> None:
+def test_the_section_of_a_finding_stays_open(code: str, where: str, severity: Severity) -> None:
     """A note opens nothing."""
-    found = Finding(code, weight, "as planted", {})
-    note = replace(found, verdict=Weight.NOTE)
+    found = Finding(code, severity, "as planted", {})
+    note = replace(found, verdict=Severity.NOTE)
 
     assert opened(replace(quiet()[2], findings=[found])) == {where}
     assert opened(replace(quiet()[2], findings=[note])) == set()

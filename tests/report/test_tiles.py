@@ -21,7 +21,7 @@ from harness.report.tiles import tiles
 from harness.verdict import series
 from harness.verdict.catalogue import LOANS, MONEY
 from harness.verdict.judge import judge
-from harness.verdict.types import Finding, Judgement, ObjectiveResult, Verdict, Weight
+from harness.verdict.types import Finding, Judgement, ObjectiveResult, Severity, Verdict
 from tests.builders import CUT, attempt, cut_run, during, facts, operations, plan_of
 from tests.gates.made import suite_of
 from tests.report.test_html import page
@@ -60,7 +60,7 @@ def test_money_in_order_is_neutral() -> None:
 @pytest.mark.parametrize("code", MONEY)
 def test_whatever_is_wrong_with_the_money_turns_its_tile_red(code: str) -> None:
     """With how many, how and how much."""
-    found = Finding(code, Weight.FAIL, "3 of 90 loans are wrong", {"count": 3})
+    found = Finding(code, Severity.FAIL, "3 of 90 loans are wrong", {"count": 3})
     counts: dict[str, Any] = {code: 3} if code in LOANS else {}
     ledger = replace(calm().reconciliation, principal_at_risk_fen=123_400, **counts)
     verdict = replace(calm(), findings=[found], reconciliation=ledger)
@@ -91,7 +91,7 @@ def test_a_loan_that_is_wrong_in_two_ways_is_counted_once(
     examples = {kind: [f"key{n}" for n in range(min(count, 20))] for kind, count in wrong.items()}
     examples |= {"phantom": ["other1", "other2"]} if "phantom" in wrong else {}
     ledger = replace(calm().reconciliation, examples=examples, **counts)
-    found = [Finding(code, Weight.FAIL, "as planted", {"count": wrong[code]}) for code in wrong]
+    found = [Finding(code, Severity.FAIL, "as planted", {"count": wrong[code]}) for code in wrong]
     verdict = replace(calm(), findings=found, reconciliation=ledger)
 
     assert named(verdict, "Money").figure == figure
@@ -114,7 +114,7 @@ def test_the_tile_of_a_missed_objective_is_red(identifier: str) -> None:
 @pytest.mark.parametrize("code", ["outage", "degraded", "borrowers_shut_out", "false_decline"])
 def test_failures_that_fail_a_run_by_themselves_are_red(code: str) -> None:
     """All objectives are met, and still it is no amber."""
-    verdict = replace(calm(), findings=[Finding(code, Weight.FAIL, "as planted", {})])
+    verdict = replace(calm(), findings=[Finding(code, Severity.FAIL, "as planted", {})])
 
     assert red(verdict) == ["Failed borrow requests"]
 
@@ -130,7 +130,7 @@ def test_failures_that_fail_a_run_by_themselves_are_red(code: str) -> None:
 )
 def test_the_tile_of_what_stopped_a_run_is_red(condition: str, name: str) -> None:
     """As its section is open."""
-    found = Finding("safety_stop", Weight.FAIL, "as planted", {"condition": condition})
+    found = Finding("safety_stop", Severity.FAIL, "as planted", {"condition": condition})
     verdict = replace(calm(), findings=[found])
 
     assert red(verdict) == [name]
@@ -145,7 +145,7 @@ def test_a_service_that_stays_impaired_without_a_fault_is_red() -> None:
     alone = [one for one in verdict.findings if one.code == "not_recovered"]
     told = replace(verdict, findings=alone)
 
-    assert [one.verdict for one in alone] == [Weight.FAIL]
+    assert [one.verdict for one in alone] == [Severity.FAIL]
     assert red(told) == ["Time to recover"]
     assert named(told, "Time to recover").figure == "to the end"
 

@@ -14,7 +14,7 @@ from harness.report.trend_chart import RUNS_MAX, Trend, _ticks, draw, legend
 from harness.report.trend_page import TABLE_ROWS, page
 from harness.report.words import seconds
 from harness.verdict.catalogue import MONEY
-from harness.verdict.types import Judgement, Weight
+from harness.verdict.types import Judgement, Severity
 from tests.report.sample import ATTACK
 from tests.verdicts import stored_of, verdict_of, with_finding
 
@@ -90,8 +90,8 @@ def test_an_empty_history_is_said_so() -> None:
 
 def test_foreign_text_does_nothing() -> None:
     """Scenario, label and run id are escaped, wherever they stand."""
-    spoilt = stored_of(1, label=ATTACK, scenario=ATTACK, run_id=ATTACK)
-    html = page([spoilt, *kept(2)])
+    invalid = stored_of(1, label=ATTACK, scenario=ATTACK, run_id=ATTACK)
+    html = page([invalid, *kept(2)])
 
     assert "<script" not in html
     assert "&lt;script&gt;" in html
@@ -119,21 +119,21 @@ def test_money_is_wrong_by_its_findings_too(code: str) -> None:
 
     assert f">1 {code}<" in page([Stored(wrong, None, "main")])
     assert run_of(Stored(wrong)).wrong == f"1 {code}"
-    assert run_of(Stored(with_finding(verdict_of(1), code, Weight.NOTE))).money == {}
+    assert run_of(Stored(with_finding(verdict_of(1), code, Severity.NOTE))).money == {}
 
 
 def test_a_listing_that_is_not_complete_shows_no_money_in_order() -> None:
     """What is missing in it may be wrong."""
-    partly = with_finding(verdict_of(1), "ledger_incomplete", Weight.INCONCLUSIVE)
+    partly = with_finding(verdict_of(1), "ledger_incomplete", Severity.INCONCLUSIVE)
 
     assert ">ledger not read in full<" in page([Stored(partly, None, "main")])
 
 
 def test_a_run_without_evidence_is_marked() -> None:
     """Its reason is in the table, and its mark is a cross that no line joins."""
-    spoilt = with_finding(verdict_of(1), "interrupted", Weight.INCONCLUSIVE)
+    invalid = with_finding(verdict_of(1), "interrupted", Severity.INCONCLUSIVE)
 
-    assert ">it was interrupted<" in page([Stored(spoilt, None, "main")])
+    assert ">it was interrupted<" in page([Stored(invalid, None, "main")])
     values = (Value(1.0), Value(2.0), Value(1.5))
     whole, crossed = trend_of(*values), trend_of(*values, left_out="it was interrupted")
     assert drawn_lines(whole, AFTER) == 2

@@ -42,7 +42,7 @@ from harness.verdict.judge import judge
 from harness.verdict.series import SeriesRun, run_of, series_of
 from harness.verdict.series import to_json as series_json
 from harness.verdict.stored_verdict import EndedRun
-from harness.verdict.types import Verdict, Weight
+from harness.verdict.types import Severity, Verdict
 from harness.verdict.types import to_json as verdict_json
 from tests.builders import CUT, LOCAL, during, facts, operations, over, plan_of
 from tests.gameday.stored_days import refused_day, whole_day
@@ -124,7 +124,7 @@ def _comparisons() -> list[str]:
 
 
 def _selftests() -> list[str]:
-    found = EndedRun(None, 1, with_finding(gate_verdict(), "corrupt", Weight.FAIL))
+    found = EndedRun(None, 1, with_finding(gate_verdict(), "corrupt", Severity.FAIL))
     clean = EndedRun(Path("runs/a"), 0, gate_verdict())
     trials: list[Callable[[str], EndedRun]] = [
         lambda defect: found if defect else clean,

@@ -69,7 +69,7 @@ TEXTS: dict[str, dict[str, Any]] = {
     "StackLink.listen": _ADDRESS,
     "StackLink.upstream": _ADDRESS,
     "WireStatus.address": _ADDRESS,
-    "Seal.sha256": _SHA256,
+    "FileChecksum.sha256": _SHA256,
     "Health.path": {"pattern": "^/"},
     "PlannedBorrower.phone": {"pattern": r"^\d{1,15}$"},
     "Entry.docs": {"pattern": r"^docs/\w+\.md$"},

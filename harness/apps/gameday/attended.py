@@ -34,7 +34,7 @@ from harness.apps.gameday.day_plan import GameDayPlan
 from harness.apps.gameday.session_store import FULL_DISK, LOST, SessionStore, What, command
 from harness.apps.gameday.view import Message, Post, Previews, Runner, Stage, View, too_soon
 from harness.core.exit_codes import ExitCode
-from harness.core.standard_streams import let_go_of_terminal
+from harness.core.standard_streams import detach_terminal
 from harness.run.locust_process import Tell
 
 Clock = Callable[[], float]
@@ -322,7 +322,7 @@ def signals_as_commands(post: Post, *, attended: bool = True) -> Iterator[None]:
 
     def heard(number: int, _frame: Any) -> None:
         if number == signal.SIGHUP:
-            let_go_of_terminal()
+            detach_terminal()
             _end(post, LOST)
         elif number == signal.SIGINT and attended:
             post(command(What.ABORT, "key"))

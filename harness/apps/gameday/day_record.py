@@ -18,7 +18,7 @@ from pydantic import Field, TypeAdapter
 
 from harness.apps.gameday.session_store import Event, StepState, What, after, between, clock
 from harness.core.numbers import Exit, Length, Seconds
-from harness.history.events import Seal
+from harness.history.events import FileChecksum
 from harness.verdict.types import Episode, Judgement, Verdict
 from harness.verdict.types import to_json as verdict_to_json
 
@@ -183,7 +183,7 @@ class Record:
     versions: dict[str, str]
     """And whatever else was noted when the session was opened."""
     remarks: tuple[str, ...] = ()
-    files: dict[str, Seal] = field(default_factory=dict)
+    files: dict[str, FileChecksum] = field(default_factory=dict)
     recorded_with: str = ""
     """The version of lendchaos that made the record: the only thing not found in the session."""
     schema: str = SCHEMA

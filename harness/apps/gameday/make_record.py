@@ -40,8 +40,8 @@ from harness.apps.gameday.session_store import (
 )
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import real
-from harness.history.events import Seal
-from harness.history.manifest import seal_of
+from harness.history.events import FileChecksum
+from harness.history.manifest import checksum_of
 from harness.history.reader import read_facts
 from harness.history.run_directory import RunDirectory
 from harness.report import words
@@ -63,7 +63,7 @@ def made(session: Path, tell: Tell) -> Record:
     return record_of(told, runs_of(session, tell), files)
 
 
-def record_of(told: Session, runs: Runs, files: dict[str, Seal]) -> Record:
+def record_of(told: Session, runs: Runs, files: dict[str, FileChecksum]) -> Record:
     """The record of a stored session as far as it came, of its ``runs`` as they are judged now,
     with the hashes of its ``files``; raises as `read_plan`, and `UsageError` without a plan.
     """
@@ -103,10 +103,11 @@ def record_of(told: Session, runs: Runs, files: dict[str, Seal]) -> Record:
 # --- what is stored ------------------------------------------------------------------------------
 
 
-def hashes(session: Path) -> dict[str, Seal]:
+def hashes(session: Path) -> dict[str, FileChecksum]:
     """Size and SHA-256 of every file of a session but ``record.json``, by its path in it.
 
-    Left out are links, hidden files and those that only live while a program works. As `seal`.
+    Left out are links, hidden files and those that only live while a program works. Errors as
+    `file_checksum`.
     """
     found = {}
     for path in session.rglob("*"):
@@ -114,14 +115,14 @@ def hashes(session: Path) -> dict[str, Seal]:
         passing = path.name.endswith(_PASSING) or any(part.startswith(".") for part in key.parts)
         doubled = key.parts[:-1][:2] == (RUNS_FOLDER, _LATEST) or key == Path(RECORD_FILE)
         if not passing and not doubled and path.is_file() and not path.is_symlink():
-            found[key.as_posix()] = seal(path)
+            found[key.as_posix()] = file_checksum(path)
     return dict(sorted(found.items()))
 
 
-def seal(path: Path) -> Seal:
+def file_checksum(path: Path) -> FileChecksum:
     """Size and SHA-256 of a file; a HarnessError where it cannot be read."""
     try:
-        return seal_of(path)
+        return checksum_of(path)
     except OSError as error:
         raise HarnessError(f"{path} cannot be read: {error.strerror}") from error
 

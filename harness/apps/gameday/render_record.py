@@ -18,7 +18,7 @@ from harness.apps.gameday.day_record import (
     hash_of,
     to_json,
 )
-from harness.apps.gameday.make_record import made, seal
+from harness.apps.gameday.make_record import file_checksum, made
 from harness.apps.gameday.session_store import RUNS_FOLDER, clock
 from harness.core.errors import HarnessError
 from harness.core.files import replace_file
@@ -48,7 +48,7 @@ def write(session: Path, tell: Tell) -> Record:
     try:
         (session / PAGE_FILE).unlink(missing_ok=True)
         replace_file(session / PAGE_FILE, page)
-        files = {**record.files, PAGE_FILE: seal(session / PAGE_FILE)}
+        files = {**record.files, PAGE_FILE: file_checksum(session / PAGE_FILE)}
         replace_file(session / RECORD_FILE, to_json(replace(record, files=files)))
     except OSError as error:
         raise HarnessError(f"nothing can be written into {session}: {error.strerror}") from error

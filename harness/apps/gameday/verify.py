@@ -25,7 +25,7 @@ from harness.apps.gameday.day_record import (
     own_version,
     to_json,
 )
-from harness.apps.gameday.make_record import hashes, record_of, runs_of, seal
+from harness.apps.gameday.make_record import file_checksum, hashes, record_of, runs_of
 from harness.apps.gameday.render_record import render
 from harness.apps.gameday.session_store import PLAN_FILE, RUNS_FOLDER, SESSION_FILE, read_session
 from harness.core.documents import json_of
@@ -34,14 +34,14 @@ from harness.core.exit_codes import ExitCode
 from harness.core.files import read_regular, text_of
 from harness.core.numbers import Exit
 from harness.core.rows import reason_of
-from harness.history.events import Seal
+from harness.history.events import FileChecksum
 from harness.report.write_report import figures
 from harness.run.locust_process import Tell
 
 BYTES_MAX = 200_000_000
 END = "</html>"
 """Of a page that is whole."""
-_FILES: TypeAdapter[dict[str, Seal]] = TypeAdapter(dict[str, Seal])
+_FILES: TypeAdapter[dict[str, FileChecksum]] = TypeAdapter(dict[str, FileChecksum])
 _NAMED = re.compile(r'<meta name="lendchaos-record" content="([0-9a-f]{64})">')
 _EVIDENCE = re.compile(
     rf"{PLAN_FILE}|{SESSION_FILE}|{RUNS_FOLDER}/(?:.*/)?(?!verdict|report)[^/]*\.jsonl?"
@@ -101,7 +101,7 @@ def verify(given: Path, tell: Tell) -> VerificationDocument:
     there = hashes(folder)
     if named is not None:  # the page, whatever it is called
         there.pop(page.name, None)
-        there[PAGE_FILE] = seal(page)
+        there[PAGE_FILE] = file_checksum(page)
     runs = runs_of(folder, tell)
     checks = [*_files(files, there), *_runs(folder, shown_runs, runs)]
     checks += _record(data.name, text, body, named)
@@ -124,7 +124,9 @@ def _text(path: Path) -> str:
     return text_of(path, "record", BYTES_MAX, follow=False)
 
 
-def _claims(path: Path, text: str) -> tuple[dict[str, Any], dict[str, Seal], dict[str, Any]]:
+def _claims(
+    path: Path, text: str
+) -> tuple[dict[str, Any], dict[str, FileChecksum], dict[str, Any]]:
     """What a ``record.json`` says: all of it, the hashes, and the verdict of each of its runs by
     the folder of the run.
     """
@@ -157,7 +159,7 @@ def _hash_in(path: Path) -> str:
 # --- what is stored beside it --------------------------------------------------------------------
 
 
-def _files(claimed: dict[str, Seal], there: dict[str, Seal]) -> Iterator[Checked]:
+def _files(claimed: dict[str, FileChecksum], there: dict[str, FileChecksum]) -> Iterator[Checked]:
     for name, kept in claimed.items():
         now = there.get(name)
         if now == kept:
@@ -229,7 +231,11 @@ def _record(name: str, text: str, body: dict[str, Any], named: str | None) -> It
 
 
 def _made_again(
-    folder: Path, body: dict[str, Any], files: dict[str, Seal], page: Path | None, runs: Runs
+    folder: Path,
+    body: dict[str, Any],
+    files: dict[str, FileChecksum],
+    page: Path | None,
+    runs: Runs,
 ) -> Iterator[Checked]:
     """What the record says, and its page, against what is stored; another version may have written
     it in other words.

@@ -41,7 +41,7 @@ from harness.run.preview import read_preview
 from harness.run.result import RunResult
 from harness.run.scenario_path import file_of, name_of, names_target
 from harness.stack import Stack, load_state
-from harness.verdict.types import Judgement, Weight
+from harness.verdict.types import Judgement, Severity
 
 LAST_BYTES = 8_192
 """Of what a run wrote, where it ended without a verdict."""
@@ -108,7 +108,7 @@ def ask(path: Path, options: list[str], runs: int) -> GateOrder:
 
 
 @dataclass(slots=True)
-class Bench:
+class RunCache:
     """Where the runs of one session happen. ``options`` are Locust's, for each of them."""
 
     options: list[str]
@@ -164,7 +164,8 @@ class Bench:
         """How it ended; where it came to no verdict, with its last words as the error."""
         if self._ended_by:
             raise HarnessError(self._ended_by)
-        if not names_target(path):
+        known = given(options)  # of this run: it may go elsewhere than the others
+        if not (known.host or known.target or names_target(path)):
             self._share()
         with tempfile.TemporaryFile() as output:
             end = run_scenario(path, options, self.show, self.tell, output=output.fileno())
@@ -249,7 +250,7 @@ def _notes(suite: GateSuite) -> list[Property]:
     found: dict[str, list[str]] = {}
     for run in suite.runs:
         for note in run.verdict.findings if run.verdict is not None else ():
-            if note.verdict is Weight.NOTE:
+            if note.verdict is Severity.NOTE:
                 number = f"run {run.number}: " if suite.asked > 1 else ""
                 text = number + words.clean(note.message)
                 found.setdefault(f"note.{words.clean(note.code)}", []).append(text)

@@ -103,7 +103,7 @@ def _on_init(
         process = LoadProcess(environment)
         user_code.show = process.note_background
         background.aim_at_start(environment, Borrower)
-        user_code.begin(environment, process.note_trouble, process.ask_to_end)
+        user_code.begin(environment, process.record_error, process.ask_to_end)
         options.exit_code_on_error = 0  # the leading process has the verdict
         if options.processes:
             process_control.follow_parent()

@@ -35,7 +35,7 @@ from harness.core.exit_codes import ExitCode
 from harness.core.forwarding import AGAIN_SECONDS, HEAL_SECONDS_MAX
 from harness.core.started_in import STARTED_IN
 from harness.load.exception_text import ended_by
-from harness.load.load_process import Crew
+from harness.load.load_process import LoadWorkers
 from harness.load.load_protocol import FOR_LEADER, TO_LEADER, EndAsked, UserCodeRaised
 from harness.load.user_steps import start_steps
 from harness.plan.plan import Plan
@@ -71,7 +71,7 @@ class RunController:
         self.declared_host: str | None = None
         self._ending = False
         self._told_to_end_at = 0.0
-        self._crew = Crew(environment)
+        self._workers = LoadWorkers(environment)
         self._early: list[str] = []
 
     @property
@@ -137,7 +137,7 @@ class RunController:
         hooks = self.environment.events
         self.environment.runner.register_message(TO_LEADER, self._hear)
         hooks.worker_report.add_listener(
-            lambda client_id, data, **_: self._crew.on_report(client_id, data)
+            lambda client_id, data, **_: self._workers.on_report(client_id, data)
         )
         hooks.test_start.add_listener(_guarded(self._on_test_start, self))
         hooks.test_stopping.add_listener(_guarded(self._on_test_stopping, self))
@@ -154,7 +154,7 @@ class RunController:
             case EndAsked(unwritten, broken_step):
                 self.end_run(unwritten, broken_step)
             case message:
-                self._crew.hear(message)
+                self._workers.hear(message)
 
     def _locustfile(self) -> Locustfile | None:
         found = read_locustfile(self.environment, self._borrower_class)
@@ -171,7 +171,7 @@ class RunController:
             self.run = run = self._begun()
             early, self._early, self.exits.late = self._early, [], False
             for text in early:
-                run.note_trouble(text, from_now=False)
+                run.record_error(text, from_now=False)
             gevent.spawn(run.tell)
             gevent.spawn(self._after, run)
         elif run.ready.is_set():
@@ -187,9 +187,9 @@ class RunController:
             locustfile = require_user(self._locustfile(), self.environment)
             self.progress.begin(locustfile.name)
             plan, chosen = self._planned(locustfile, self.environment.runner.target_user_count)
-            self._crew = Crew(self.environment, locustfile.borrower.__name__)
+            self._workers = LoadWorkers(self.environment, locustfile.borrower.__name__)
             if self.under_way:
-                run = Run(plan, chosen.host, self._crew, self.progress, chosen.reference)
+                run = Run(plan, chosen.host, self._workers, self.progress, chosen.reference)
                 for text in background.told(self._background()):
                     run.note(text)
                 return run
@@ -251,7 +251,7 @@ class RunController:
 
     def note_user_code(self, text: str) -> None:
         """The user's code raised: a harness error of this run or, if there is none, of the next."""
-        if self.run is None or not self.run.note_trouble(text, from_now=False):
+        if self.run is None or not self.run.record_error(text, from_now=False):
             self.progress.tell_once(text)
             self._early.append(text)
             self.exits.late = self.run is not None
@@ -280,7 +280,7 @@ class RunController:
         if run := self._running:
             borrowers = user_count - self.users_beside
             if borrowers != run.live.plan.settings.rate:
-                run.note_trouble(
+                run.record_error(
                     f"the user count was changed during the run, to {borrowers}:"
                     " the planned arrivals stand"
                 )

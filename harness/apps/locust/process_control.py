@@ -31,7 +31,7 @@ from locust.exception import RPCError
 from harness.apps.locust.locust_options import RUN_COMMAND
 from harness.apps.locust.progress import tell_error
 from harness.core.exit_codes import ExitCode
-from harness.core.standard_streams import let_go_of_dead_pipes, let_go_of_terminal
+from harness.core.standard_streams import detach_terminal, let_go_of_dead_pipes
 from harness.load.exception_text import message_of, place_of
 
 _PR_SET_PDEATHSIG = 1
@@ -81,7 +81,7 @@ def on_hang_up(handler: Callable[[], None]) -> None:
         return
 
     def hung_up() -> None:
-        let_go_of_terminal()
+        detach_terminal()
         handler()
 
     on_signals(hung_up, signal.SIGHUP)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.apps.gate.gate_runs import Bench, GateOrder, figures, not_passed
+from harness.apps.gate.gate_runs import GateOrder, RunCache, figures, not_passed
 from harness.report import words
 from harness.report.suite import GateCase, GateSuite, case_of, cut_message
 from harness.run.scenario_path import class_of, file_of, name_of
@@ -74,7 +74,7 @@ class _Scenario(pytest.Collector):
     """One scenario, and its items: one for each check, in the order of the report."""
 
     asked: GateOrder
-    bench: Bench
+    run_cache: RunCache
     teller = ""
     """Name of the item that tells what was not selected: the first that is set up."""
 
@@ -103,14 +103,18 @@ class ScenarioFile(_Scenario, pytest.File):
 
     @classmethod
     def of(
-        cls, parent: pytest.Collector, path: Path, orders: Collection[GateOrder], bench: Bench
+        cls,
+        parent: pytest.Collector,
+        path: Path,
+        orders: Collection[GateOrder],
+        run_cache: RunCache,
     ) -> "ScenarioFile":
         """The collector of scenarios that are known already."""
         nodeid: Any = None
         if not path.is_relative_to(parent.config.rootpath):
             nodeid = file_id(path, parent.config)  # pytest would make an empty one
         made: ScenarioFile = cls.from_parent(parent, path=path, nodeid=nodeid)
-        made.orders, made.bench = orders, bench
+        made.orders, made.run_cache = orders, run_cache
         return made
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
@@ -121,7 +125,7 @@ class ScenarioFile(_Scenario, pytest.File):
                 yield from self._items()
                 continue
             made = ScenarioClass.from_parent(self, name=name)
-            made.asked, made.bench = asked, self.bench
+            made.asked, made.run_cache = asked, self.run_cache
             yield made
 
 
@@ -142,7 +146,7 @@ class ScenarioItem(pytest.Item):
     def setup(self) -> None:
         """Have the scenario run, unless it has been; what decides nothing is an error here."""
         scenario = self.scenario
-        self._suite = scenario.bench.suite(scenario.asked)
+        self._suite = scenario.run_cache.suite(scenario.asked)
         self._case = case_of(self._suite, self.name)
         self.user_properties += figures(self._suite, self._case)
         self._not_selected = self._of_others()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from harness.apps.gate.gate_runs import Bench, GateOrder
+    from harness.apps.gate.gate_runs import GateOrder, RunCache
     from harness.apps.pytest.pytest_runs import ChaosRun
     from harness.run.progress_messages import Update
     from harness.stack import Stack
@@ -36,7 +36,7 @@ class Gate:
     paths: tuple[Path, ...] = ()
     asked: dict[Path, "GateOrder"] = field(default_factory=dict)
     collected: set[Path] = field(default_factory=set)
-    bench: "Bench | None" = None
+    run_cache: "RunCache | None" = None
     workers: list[int] = field(default_factory=list)
     """Processes of pytest-xdist on this machine."""
     not_passed: list[str] = field(default_factory=list)
@@ -126,8 +126,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if config.getoption("dist", "no") == "each":
         raise pytest.UsageError("--dist each would run every scenario once for each worker")
     with _usage_errors():
-        bench = _bench(config)
-        options = [*bench.options, "--state-dir", str(bench.state_dir)]
+        run_cache = _run_cache(config)
+        options = [*run_cache.options, "--state-dir", str(run_cache.state_dir)]
         each = runs_of(list(gate.paths), options, config.getoption("runs"))
         for path, runs in zip(gate.paths, each, strict=True):
             gate.asked[path] = ask(path, options, runs)
@@ -201,7 +201,7 @@ def pytest_collect_file(
     from harness.apps.pytest.pytest_items import ScenarioFile
 
     gate.collected.update(asked.path for asked in orders)
-    return [ScenarioFile.of(parent, file_path, orders, _bench(parent.config))]
+    return [ScenarioFile.of(parent, file_path, orders, _run_cache(parent.config))]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -218,11 +218,11 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 # --- running -------------------------------------------------------------------------------------
 
 
-def _bench(config: pytest.Config) -> "Bench":
+def _run_cache(config: pytest.Config) -> "RunCache":
     """Where the runs of this session happen; made when the first asks for it."""
     gate = config.stash[GATE]
-    if gate.bench is None:
-        from harness.apps.gate.gate_runs import Bench, require_runnable
+    if gate.run_cache is None:
+        from harness.apps.gate.gate_runs import RunCache, require_runnable
         from harness.core.forwarding import listening
         from harness.run.given_options import given
 
@@ -239,9 +239,9 @@ def _bench(config: pytest.Config) -> "Bench":
         state_dir = Path(config.getoption("chaos_state_dir") or known.state_dir).absolute()
         if hasattr(config, "workerinput"):
             state_dir = state_dir.with_name(f"{state_dir.name}-{config.workerinput['workerid']}")
-        gate.bench = Bench(options, state_dir, runs_dir, *_tellers(config))
+        gate.run_cache = RunCache(options, state_dir, runs_dir, *_tellers(config))
         gate.listens.enter_context(listening())
-    return gate.bench
+    return gate.run_cache
 
 
 def _tellers(config: pytest.Config) -> tuple[Callable[[str], None], Callable[["Update"], None]]:
@@ -284,8 +284,8 @@ def pytest_sessionfinish(
     try:
         return (yield)
     finally:
-        if gate.bench is not None:
-            gate.bench.close()
+        if gate.run_cache is not None:
+            gate.run_cache.close()
 
 
 def _require_passed(session: pytest.Session, gate: Gate, exitstatus: int) -> None:
@@ -294,8 +294,8 @@ def _require_passed(session: pytest.Session, gate: Gate, exitstatus: int) -> Non
     A worker of pytest-xdist tells its parent, whose exit code counts.
     """
     config = session.config
-    if gate.bench is not None:
-        gate.not_passed += gate.bench.not_passed()
+    if gate.run_cache is not None:
+        gate.not_passed += gate.run_cache.not_passed()
     if hasattr(config, "workeroutput"):
         config.workeroutput[WORKER_OUTPUT] = gate.not_passed
     elif gate.not_passed and exitstatus == pytest.ExitCode.OK:
@@ -327,7 +327,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def lending_stack(request: pytest.FixtureRequest) -> "Stack":
     """The local stack that this session's runs use; taken down at its end if it was not up."""
-    return _bench(request.config).stack()
+    return _run_cache(request.config).stack()
 
 
 @pytest.fixture(scope="session")
@@ -340,4 +340,4 @@ def chaos_run(request: pytest.FixtureRequest) -> "ChaosRun":
     """
     from harness.apps.pytest.pytest_runs import ChaosRun
 
-    return ChaosRun(_bench(request.config), request.config.rootpath)
+    return ChaosRun(_run_cache(request.config), request.config.rootpath)

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.apps.gate.gate_runs import Bench
+from harness.apps.gate.gate_runs import RunCache
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import real
@@ -22,7 +22,7 @@ from harness.run.scenario_file import write_scenario
 class ChaosRun:
     """What the fixture ``chaos_run`` is; each call is a run."""
 
-    _bench: Bench
+    _run_cache: RunCache
     _root: Path
     """What pytest's names of tests start from."""
 
@@ -47,7 +47,7 @@ class ChaosRun:
         __tracebackhide__ = True
         more = [*words, *option_words(options)]
         path = find_scenario(os.fspath(self._file_of(scenario)))
-        end = self._bench.run(path, more, instead_of=given_by(words, options))
+        end = self._run_cache.run(path, more, instead_of=given_by(words, options))
         if end.path is None or end.verdict is None:
             said = str(end.last.get("error") or "it said nothing")
             if end.exit_code == ExitCode.USAGE:
@@ -62,7 +62,7 @@ class ChaosRun:
         if isinstance(scenario, Scenario):
             test = os.environ.get("PYTEST_CURRENT_TEST", "a test").rpartition(" (")[0] or "a test"
             name, folder = test.rpartition("::")[2], (self._root / test.partition("::")[0]).parent
-            return write_scenario(scenario, self._bench.runs_dir, name, test, folder)
+            return write_scenario(scenario, self._run_cache.runs_dir, name, test, folder)
         if isinstance(scenario, str | os.PathLike):
             return scenario
         raise UsageError(

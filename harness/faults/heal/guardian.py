@@ -29,7 +29,7 @@ from harness.core.processes import ProcessRef, is_alive
 from harness.core.user_module import UserReference
 from harness.faults.heal import guardian_protocol as protocol
 from harness.faults.heal.healing import heal_all
-from harness.faults.heal.takeover import heal_run, rescue, stack_in
+from harness.faults.heal.takeover import heal_run, stack_in, take_over
 from harness.faults.registry import load_all
 from harness.history.journal import DEADLINE, GUARDIAN, SUPERVISOR, Journal, OpenFault
 from harness.stack import load_state
@@ -161,7 +161,7 @@ def guard(watch: GuardianWatch) -> bool:
     if watch.in_order:
         return heal_run(watch.run, GUARDIAN)
     _log.warning("the conductor is gone: healing what it left")
-    return rescue(watch.run, GUARDIAN)
+    return take_over(watch.run, GUARDIAN)
 
 
 def look_once(state_dir: Path) -> bool:
@@ -179,7 +179,7 @@ def look_once(state_dir: Path) -> bool:
             owns_stack=row.owns_stack,
             load=_process(row.load),
         )
-        return rescue(dead, SUPERVISOR)
+        return take_over(dead, SUPERVISOR)
     return heal_what_is_late(stack)
 
 

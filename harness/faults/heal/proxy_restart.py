@@ -19,7 +19,7 @@ from harness.core.processes import ProcessRef, is_alive
 from harness.faults.probes import link_canaries
 from harness.history.journal import Journal
 from harness.history.journal_row import JournalRow
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.stack.client import StackClient
 from harness.stack.folder import PROXY_LOCK
 from harness.stack.parts.toxiproxy import TOXIPROXY
@@ -93,10 +93,10 @@ def running_proxy(state_dir: Path) -> ProcessRef | None:
 
 @dataclass(frozen=True, slots=True)
 class ProxyEnded:
-    """That Toxiproxy ended, in words; ``troubles`` say so when it was not replaced to heal."""
+    """That Toxiproxy ended, in words; ``errors`` say so when it was not replaced to heal."""
 
     text: str
-    troubles: tuple[Trouble, ...] = ()
+    errors: tuple[ErrorRecord, ...] = ()
 
 
 class ProxyWatch:
@@ -122,6 +122,6 @@ class ProxyWatch:
         replacing = announced[self._replaced :]
         self._replaced = len(announced)
         if not replacing:
-            trouble = f"{text}: what borrowers saw then was not the target's doing"
-            return ProxyEnded(text, (Trouble(trouble, seen_ns),))
+            error = f"{text}: what borrowers saw then was not the target's doing"
+            return ProxyEnded(text, (ErrorRecord(error, seen_ns),))
         return ProxyEnded(f"{text}: it was replaced to heal {replacing[-1].fault}")

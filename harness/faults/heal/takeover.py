@@ -23,7 +23,7 @@ from harness.history.fault_facts import EndedBy
 from harness.history.journal import HEAL_COMMAND, Journal, first_heal
 from harness.history.journal_row import JournalRow
 from harness.history.run_directory import RunDirectory
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.fault import PlannedFault
 from harness.plan.plan import Plan
 from harness.stack import Stack, down, load_state
@@ -72,7 +72,7 @@ def heal_run(run: GuardedRun, by: str) -> bool:
     return False
 
 
-def rescue(run: GuardedRun, by: str) -> bool:
+def take_over(run: GuardedRun, by: str) -> bool:
     """Heal, complete the record, take down what the run brought up, judge; each in bounded time.
 
     Returns whether nothing is left broken.
@@ -138,7 +138,7 @@ def complete_record(
                 interrupted=True,
                 load_ended_ns=ended_ns,
                 drained_ns=status.drained_ns or ended_ns,
-                troubles=(*status.troubles, Trouble(text, died_ns)),
+                troubles=(*status.troubles, ErrorRecord(text, died_ns)),
                 audit=status.audit or found,
             )
         )

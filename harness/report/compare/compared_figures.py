@@ -13,7 +13,7 @@ from harness.report import words
 from harness.verdict import series
 from harness.verdict.catalogue import LOANS, MONEY
 from harness.verdict.measure.intervals import clopper_pearson
-from harness.verdict.types import Judgement, Verdict, Weight
+from harness.verdict.types import Judgement, Severity, Verdict
 
 RELATIVE_LEAST = 0.10
 """Of the baseline's median: what differs by less is no reason to act, however sure it is."""
@@ -165,7 +165,7 @@ def money_of(verdict: Verdict) -> dict[str, int]:
 
     It is shown and never compared: one is too many, and fewer than before still are.
     """
-    failing = Counter(f.code for f in verdict.findings if f.verdict is Weight.FAIL)
+    failing = Counter(f.code for f in verdict.findings if f.verdict is Severity.FAIL)
     counted = {name: getattr(verdict.reconciliation, name) for name in LOANS}
     found = {name: counted.get(name) or failing[name] for name in MONEY}
     return {name: count for name, count in found.items() if count}

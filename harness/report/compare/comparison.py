@@ -21,7 +21,7 @@ from harness.report import words
 from harness.report.archive import Stored, by_age
 from harness.report.compare.compared_figures import FIGURES, Figure, ShownRun, Value, money_of
 from harness.verdict.measure.two_samples import RUNS_LEAST, TwoSamples, against, holm
-from harness.verdict.types import Weight
+from harness.verdict.types import Severity
 
 SCHEMA = "lendchaos.comparison/1"
 CHANCE_MAX = 0.05
@@ -222,7 +222,7 @@ def middle_of(values: Sequence[Value]) -> float:
 
 def left_out(stored: Stored) -> str:
     """Why a run is shown and not compared; empty when it is."""
-    weighty = (f.code for f in stored.verdict.findings if f.verdict is not Weight.NOTE)
+    weighty = (f.code for f in stored.verdict.findings if f.verdict is not Severity.NOTE)
     return next((NO_EVIDENCE[code] for code in weighty if code in NO_EVIDENCE), "")
 
 

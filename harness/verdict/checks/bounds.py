@@ -19,7 +19,7 @@ from operator import attrgetter
 from harness.history.columns import seconds
 from harness.history.reader import Facts
 from harness.verdict.measure.advice import advise, advised, bounded, no_help, within
-from harness.verdict.measure.baseline import THETA
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE
 from harness.verdict.measure.episodes import late_answers
 from harness.verdict.measure.intervals import (
     CONFIDENCE,
@@ -35,7 +35,7 @@ from harness.verdict.reasons import COUNTED, OVER, WITHIN
 from harness.verdict.types import Judgement, ObjectiveResult
 from harness.verdict.units import share as written
 
-OPERATIONS_MIN = events_to_bound(THETA)
+OPERATIONS_MIN = events_to_bound(RECOVERED_BELOW_SHARE)
 """Without a failure, so many bound the share by that of an impairment; fewer show nothing."""
 STANDS_OUT_P_MAX = 0.01
 """So rarely is any stretch of a run by chance that much worse than its others."""
@@ -189,10 +189,12 @@ def longer(facts: Facts, measured: Measured, since_s: float) -> str:
 
 def quick_for_longer(facts: Facts, measured: Measured, limit_ms: float, since_s: float) -> str:
     """How many answers after ``since_s`` suffice in nine of ten runs to show that few are late:
-    fewer than `THETA` take longer than ``limit_ms``.
+    fewer than `RECOVERED_BELOW_SHARE` take longer than ``limit_ms``.
     """
     late = late_answers(samples_of(facts), limit_ms)
     after = late.times_s > since_s
     seen = Share(int(late.bad[after].sum()), int(after.sum()))
-    enough, rate = bounded(THETA, 1 - CONFIDENCE), measured.load.rate_asked
-    return advise(seen, THETA, enough, "answers after it", did="are late", rate=rate)
+    enough, rate = bounded(RECOVERED_BELOW_SHARE, 1 - CONFIDENCE), measured.load.rate_asked
+    return advise(
+        seen, RECOVERED_BELOW_SHARE, enough, "answers after it", did="are late", rate=rate
+    )

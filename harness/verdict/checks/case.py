@@ -8,12 +8,16 @@ from typing import Any
 
 from harness.history.reader import Facts
 from harness.plan.plan import Plan
+from harness.verdict.checks.invalidated_stretches import (
+    Stretch,
+    counted_as_served,
+    invalidated_stretches,
+)
 from harness.verdict.checks.objective_results import judge_objectives
-from harness.verdict.checks.spoilt import Stretch, counted_as_served, spoilt_stretches
 from harness.verdict.measure.measurement import Measured, measure
 from harness.verdict.measure.samples import samples_of
 from harness.verdict.reconcile import Reconciled
-from harness.verdict.types import Finding, ObjectiveResult, Weight
+from harness.verdict.types import Finding, ObjectiveResult, Severity
 from harness.verdict.units import plural
 
 EXAMPLES_MAX = 5
@@ -40,10 +44,10 @@ class Case:
     @cached_property
     def stretches(self) -> list[Stretch]:
         """When the harness or its surroundings may have made requests fail."""
-        return spoilt_stretches(self.plan, self.facts, self.measured)
+        return invalidated_stretches(self.plan, self.facts, self.measured)
 
     @cached_property
-    def spoilt(self) -> str:
+    def invalidated_by(self) -> str:
         """Why no failure to serve in the whole run decides anything about the target; empty where
         some may.
         """
@@ -108,8 +112,8 @@ class Case:
         It decides if the run ``fails`` without what was ours, too. ``at`` is from when to when it
         was. What was promised of money is never excused.
         """
-        if self.spoilt:
-            return self.spoilt
+        if self.invalidated_by:
+            return self.invalidated_by
         if self.without_ours is self or fails(self.without_ours):
             return ""
         near = [stretch.text for stretch in self.stretches if stretch.touches(*at)]
@@ -121,9 +125,9 @@ class Case:
         self, found: Finding, fails: Callable[["Case"], bool], at: tuple[float, float] = EVER
     ) -> Finding:
         """The same finding; where it fails the run and has an `excuse`, it leaves it open."""
-        if found.verdict is Weight.FAIL and (why := self.excuse(fails, at)):
+        if found.verdict is Severity.FAIL and (why := self.excuse(fails, at)):
             message = f"{found.message}; but {why}"
-            return replace(found, verdict=Weight.INCONCLUSIVE, message=message)
+            return replace(found, verdict=Severity.INCONCLUSIVE, message=message)
         return found
 
 
@@ -132,14 +136,14 @@ Check = Callable[[Case], Iterable[Finding]]
 
 def fail(code: str, message: str, **evidence: Any) -> Finding:
     """A finding that something which must hold does not."""
-    return Finding(code, Weight.FAIL, message, evidence)
+    return Finding(code, Severity.FAIL, message, evidence)
 
 
 def inconclusive(code: str, message: str, **evidence: Any) -> Finding:
     """A finding that the evidence is not good enough."""
-    return Finding(code, Weight.INCONCLUSIVE, message, evidence)
+    return Finding(code, Severity.INCONCLUSIVE, message, evidence)
 
 
 def note(code: str, message: str, **evidence: Any) -> Finding:
     """A finding that changes nothing."""
-    return Finding(code, Weight.NOTE, message, evidence)
+    return Finding(code, Severity.NOTE, message, evidence)

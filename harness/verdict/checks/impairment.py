@@ -8,13 +8,13 @@ from functools import partial
 from harness.history.events import Step
 from harness.verdict.checks.bounds import Outlier, longer, outliers
 from harness.verdict.checks.case import Case, inconclusive, note
-from harness.verdict.measure.baseline import THETA
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE
 from harness.verdict.measure.episodes import impaired, last_stretch, open_ended, overlaps
 from harness.verdict.measure.intervals import Share, more_in_first
 from harness.verdict.measure.outside_stretches import Tail
 from harness.verdict.measure.recovery_by_fault import GroupRecovery, InnerHeal
 from harness.verdict.spans import span
-from harness.verdict.types import Episode, Finding, Weight
+from harness.verdict.types import Episode, Finding, Severity
 from harness.verdict.units import plural
 
 STEADY_P_MIN = 0.01
@@ -32,25 +32,25 @@ _NOUNS = {Step.LOG_IN: "log-ins", Step.CREDIT_LINE: "reads of the credit line"}
 def episodes(case: Case) -> Iterator[Finding]:
     """Impairments: expected under a fault of lendchaos, a failure anywhere else."""
     for episode in case.measured.episodes:
-        weight = _weight(case, episode)
+        severity = _severity(case, episode)
         found = Finding(
             episode.class_,
-            weight,
+            severity,
             f"{_STATE[episode.class_]} {span(episode)}{_failed_in(case, episode)}"
             f"{_at_work(case, episode)}"
-            + (", which no injected fault accounts for" if weight is Weight.FAIL else ""),
+            + (", which no injected fault accounts for" if severity is Severity.FAIL else ""),
             {name: getattr(episode, name) for name in ("onset_s", "recovered_s", "failed")},
         )
         yield case.weighed(found, partial(_fails_in, _bounds(episode)), _bounds(episode))
 
 
-def _weight(case: Case, episode: Episode) -> Weight:
+def _severity(case: Case, episode: Episode) -> Severity:
     """A failure, unless a fault of lendchaos may account for it or an objective tolerates it."""
     allowed = case.plan.objectives.impaired_episodes_max or 0
     tolerated = len(impaired(case.measured.episodes)) <= allowed
     if episode.class_ == "slow" or tolerated or _is_expected(case, episode):
-        return Weight.NOTE
-    return Weight.FAIL
+        return Severity.NOTE
+    return Severity.FAIL
 
 
 def _bounds(episode: Episode) -> tuple[float, float]:
@@ -60,7 +60,7 @@ def _bounds(episode: Episode) -> tuple[float, float]:
 def _fails_in(bounds: tuple[float, float], case: Case) -> bool:
     """Whether a run has an impairment in these that fails it."""
     near = [episode for episode in case.measured.episodes if overlaps(episode, *bounds)]
-    return any(_weight(case, episode) is Weight.FAIL for episode in near)
+    return any(_severity(case, episode) is Severity.FAIL for episode in near)
 
 
 def _failed_in(case: Case, episode: Episode) -> str:
@@ -125,7 +125,7 @@ def not_recovered(case: Case) -> Iterator[Finding]:
 
 
 def _never_ends(case: Case) -> bool:
-    return any(found.verdict is Weight.FAIL for found in _without_end(case))
+    return any(found.verdict is Severity.FAIL for found in _without_end(case))
 
 
 def _without_end(case: Case) -> Iterator[Finding]:
@@ -157,7 +157,7 @@ def cut_off(case: Case) -> Tail | None:
     """The failures at the very end, to report: no impairment has an end as open as that."""
     stretches = impaired(case.measured.episodes)
     open_end = bool(stretches) and (open_ended(stretches[-1]) or not stretches[-1].confirmed)
-    return None if open_end or case.spoilt else case.measured.tail
+    return None if open_end or case.invalidated_by else case.measured.tail
 
 
 def _cut_short(case: Case, one: GroupRecovery) -> Iterator[Finding]:
@@ -256,7 +256,7 @@ def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
     late = lasted_s > allowed_s
     return Finding(
         "not_recovered",
-        Weight.FAIL if late else Weight.INCONCLUSIVE,
+        Severity.FAIL if late else Severity.INCONCLUSIVE,
         f"borrowing surely had not recovered {lasted_s:.1f} s {since}, and nothing shows that it"
         f" had when {when} (limit {allowed_s:g} s)"
         + ("" if late else ": whether it did, or would have, in time is not known"),
@@ -270,14 +270,15 @@ def _too_long(case: Case, lasted_s: float, since: str, when: str) -> Finding:
 def step_impaired(case: Case) -> Iterator[Finding]:
     """Logging in, or reading the credit line, is not as before where no fault accounts for it.
 
-    It is impaired as borrowing is: where more of the borrowers than `THETA` fail at it.
+    It is impaired as borrowing is: where more than `RECOVERED_BELOW_SHARE` of the borrowers fail
+    at it.
     """
     for step, noun in _NOUNS.items():
         for one in _worse(step, case):
             share = one.calm.failed
             found = Finding(
                 "degraded" if one.calm.healed_s is None else "not_recovered",
-                Weight.FAIL if one.surely else Weight.INCONCLUSIVE,
+                Severity.FAIL if one.surely else Severity.INCONCLUSIVE,
                 f"{noun}, one of each borrower: {one.reason}",
                 {"step": str(step), "failed": share.part, "borrowers": share.whole},
             )
@@ -285,7 +286,7 @@ def step_impaired(case: Case) -> Iterator[Finding]:
 
 
 def _worse(step: Step, case: Case) -> list[Outlier]:
-    found = outliers(case.measured.step_calms[step], THETA)
+    found = outliers(case.measured.step_calms[step], RECOVERED_BELOW_SHARE)
     return [one for one in found if one.calm.failed.part >= BORROWERS_MIN]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.plan.stop_conditions import STOPS_FOR_FAILURES
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, fail, inconclusive, note
-from harness.verdict.checks.spoilt import own_troubles, stalls_told
+from harness.verdict.checks.invalidated_stretches import recorded_errors, stalls_told
 from harness.verdict.measure.advice import NoHelp
 from harness.verdict.measure.episodes import impaired
 from harness.verdict.measure.intervals import upper_bound
@@ -67,11 +67,11 @@ def load_unfaithful(case: Case) -> Iterator[Finding]:
     """
     broken = [trouble.text for trouble in case.facts.status.troubles if trouble.of_step]
     if broken:
-        told = dict.fromkeys((*broken, *(one.text for one in own_troubles(case.facts))))
+        told = dict.fromkeys((*broken, *(one.text for one in recorded_errors(case.facts))))
         yield inconclusive("load_unfaithful", "; ".join(told), broken_steps=broken)
         return
     load, stalls = case.measured.load, case.facts.status.stalls
-    troubles = [trouble.text for trouble in own_troubles(case.facts)]
+    troubles = [trouble.text for trouble in recorded_errors(case.facts)]
     reasons = list(troubles)
     if load.dropped and not case.facts.damage:  # a line that is gone says nothing of its arrival
         reasons.append(f"{plural(load.dropped, 'planned arrival')} never started")
@@ -99,7 +99,7 @@ def _excused(case: Case) -> bool:
         failed = sum(result.verdict is not Judgement.PASS for result in one.objectives)
         return failed, len(impaired(one.measured.episodes))
 
-    return not case.spoilt and missed(case) != missed(case.without_ours)
+    return not case.invalidated_by and missed(case) != missed(case.without_ours)
 
 
 def evidence_damaged(case: Case) -> Iterator[Finding]:
@@ -140,7 +140,7 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
     the baseline, too, makes no difference between it and the fault.
     """
     since = [stretch for stretch in case.stretches if stretch.begin_s > 0]
-    fair = case if case.spoilt else case.without(since)
+    fair = case if case.invalidated_by else case.without(since)
     both = zip(case.measured.impacts, fair.measured.impacts, strict=True)
     for impact in [one if one.missing else other for one, other in both]:
         lacking = bool(impact.missing) or impact.cut_off or bool(impact.late_s)

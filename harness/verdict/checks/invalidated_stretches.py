@@ -15,7 +15,7 @@ from harness.core.shortage import in_words, shortage_by_code, stretches
 from harness.history.columns import NONE, Attempts, Bools, Floats, Operations, Words, seconds
 from harness.history.events import Attempt, Clock, Ending, Outcome, Step
 from harness.history.reader import Facts
-from harness.history.run_facts import Trouble
+from harness.history.run_facts import ErrorRecord
 from harness.plan.plan import Plan
 from harness.verdict.measure.measurement import Measured
 from harness.verdict.units import plural
@@ -45,7 +45,7 @@ class Stretch:
         return begin_s <= self.end_s and end_s >= self.begin_s
 
 
-def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stretch]:
+def invalidated_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stretch]:
     """Everything that went wrong outside the target, each with its stretch.
 
     What was under way at its begin was met by it, and one request timeout after its end is its too.
@@ -54,7 +54,7 @@ def spoilt_stretches(plan: Plan, facts: Facts, measured: Measured) -> list[Stret
     if clock is None:
         return [Stretch(trouble.text) for trouble in facts.status.troubles]
     found = [
-        *(_stretch(clock, one.text, one.begin_ns, one.end_ns) for one in own_troubles(facts)),
+        *(_stretch(clock, one.text, one.begin_ns, one.end_ns) for one in recorded_errors(facts)),
         *_stalls(facts, clock),
         *_dropped(facts, clock),
         *_faults(plan, facts, measured, clock),
@@ -75,7 +75,7 @@ def _stretch(
     return Stretch(text, begin_s, end_s)
 
 
-def own_troubles(facts: Facts) -> list[Trouble]:
+def recorded_errors(facts: Facts) -> list[ErrorRecord]:
     """What the run reported to have gone wrong, and what the load lacked for its connections."""
     troubles, clock = list(facts.status.troubles), facts.status.clock
     if clock is None:
@@ -87,7 +87,7 @@ def own_troubles(facts: Facts) -> list[Trouble]:
         for begin_s, end_s, count in stretches(ended_s[error.are(code)].tolist()):
             begin_ns, end_ns = (clock.zero_ns + round(at_s * 1e9) for at_s in (begin_s, end_s))
             text = in_words("the load", shortage, begin_s, end_s, count)
-            troubles.append(Trouble(text, begin_ns, end_ns))
+            troubles.append(ErrorRecord(text, begin_ns, end_ns))
     return troubles
 
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, note
 from harness.verdict.checks.impairment import cut_off
-from harness.verdict.measure.borrowers import Who
+from harness.verdict.measure.borrowers import AffectedBorrowers
 from harness.verdict.measure.health_checks import EDGE_LINK
 from harness.verdict.measure.intervals import Share
-from harness.verdict.types import Finding, Weight
+from harness.verdict.types import Finding, Severity
 from harness.verdict.units import plural
 
 GREY_SECONDS_MIN = 1.5
@@ -57,18 +57,21 @@ def failures_in_a_row(case: Case) -> Iterator[Finding]:
 def borrowers_shut_out(case: Case) -> Iterator[Finding]:
     """Some borrowers fail again and again while the others are served."""
     measured = case.measured
-    steps = (("log in", "log-ins", measured.log_in_who), ("borrow", "borrows", measured.borrow_who))
-    came = measured.borrow_who.affected.borrowers
+    steps = (
+        ("log in", "log-ins", measured.log_in_affected),
+        ("borrow", "borrows", measured.borrow_affected),
+    )
+    came = measured.borrow_affected.affected.borrowers
     for verb, noun, who in steps:
         if not who.shuts_out:
             continue
-        weight = Weight.FAIL if who.persists else Weight.NOTE
+        severity = Severity.FAIL if who.persists else Severity.NOTE
         if who.persists and case.excuse(_shuts_out_for_good):
-            weight = Weight.INCONCLUSIVE
+            severity = Severity.INCONCLUSIVE
         when = "" if who.persists else ", while a fault was at work"
         yield Finding(
             "borrowers_shut_out",
-            weight,
+            severity,
             _shut_out(who, verb, noun, came) + when,
             {
                 "step": verb.replace(" ", "_"),
@@ -85,11 +88,11 @@ def borrowers_shut_out(case: Case) -> Iterator[Finding]:
 
 
 def _shuts_out_for_good(case: Case) -> bool:
-    both = (case.measured.log_in_who, case.measured.borrow_who)
+    both = (case.measured.log_in_affected, case.measured.borrow_affected)
     return any(who.shuts_out and who.persists for who in both)
 
 
-def _shut_out(who: Who, verb: str, noun: str, came: int) -> str:
+def _shut_out(who: AffectedBorrowers, verb: str, noun: str, came: int) -> str:
     """Of all borrowers, for those who are shut out may try again more often than the others do."""
     if not who.affected.shut_out:
         return (

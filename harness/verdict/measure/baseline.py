@@ -14,7 +14,7 @@ from harness.verdict.measure.samples import MeasuredRun, baseline_end_s
 from harness.verdict.rounding import places_beside
 from harness.verdict.units import plural
 
-THETA = 0.05
+RECOVERED_BELOW_SHARE = 0.05
 """Borrowing is recovered when fewer than this share of requests fail."""
 RECOVERED_PART = 0.5
 """A mild brownout is over when half of it is: at 5 % of failures it would never have been."""
@@ -154,19 +154,20 @@ def usual_max(baseline: Baseline) -> float:
     however few requests, is none: what fails after an impairment may be what is left of it.
     """
     failed = baseline.failed
-    seldom = (failed.observed or 0.0) <= THETA / 2 or (failed.low or 0.0) <= HEALTHY_SHARE
-    return 0.0 if seldom else (failed.high or 0.0)
+    few, healthy = RECOVERED_BELOW_SHARE / 2, HEALTHY_SHARE
+    rare = (failed.observed or 0.0) <= few or (failed.low or 0.0) <= healthy
+    return 0.0 if rare else (failed.high or 0.0)
 
 
 def recovered_share(usual: float, worst: float = 1.0) -> float:
     """The share of failures below which an impairment is over; ``worst`` is its largest share.
 
-    ``usual`` is the share that fails outside of all impairments. Up to half of `THETA` it is told
-    apart from that. A larger one is what a service comes back to that always fails so often, so
-    the limit lies above it, at `RECOVERED_ODDS` times its odds.
+    ``usual`` is the share that fails outside of all impairments. Up to half of
+    `RECOVERED_BELOW_SHARE` it is told apart from that. A larger one is what a service comes back to
+    that always fails so often, so the limit lies above it, at `RECOVERED_ODDS` times its odds.
     """
-    if usual <= THETA / 2:
-        return min(THETA, RECOVERED_PART * worst)
+    if usual <= RECOVERED_BELOW_SHARE / 2:
+        return min(RECOVERED_BELOW_SHARE, RECOVERED_PART * worst)
     above = RECOVERED_ODDS * usual / (1 + (RECOVERED_ODDS - 1) * usual)
     halfway = usual + RECOVERED_PART * max(0.0, worst - usual)
-    return min(max(THETA, above), halfway, 1 - THETA)
+    return min(max(RECOVERED_BELOW_SHARE, above), halfway, 1 - RECOVERED_BELOW_SHARE)

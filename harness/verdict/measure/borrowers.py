@@ -51,7 +51,7 @@ class BorrowerTries:
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class AffectedBorrowers:
     """Who failed at one step, with the evidence for some of them being shut out.
 
     ``tried_again`` are borrowers with two tries or more that tell something; ``repeats`` of these
@@ -74,7 +74,9 @@ class Who:
         return p is not None and p < SHUT_OUT_P_MAX and self.repeats >= REPEATS_MIN
 
 
-def who_failed(run: MeasuredRun, episodes: list[Episode]) -> tuple[Who, Who]:
+def affected_borrowers(
+    run: MeasuredRun, episodes: list[Episode]
+) -> tuple[AffectedBorrowers, AffectedBorrowers]:
     """Whom failures hit, at the log-in and at the borrow.
 
     A log-in that left no good answer behind has failed. What it blocks counts for log-ins, and must
@@ -86,8 +88,8 @@ def who_failed(run: MeasuredRun, episodes: list[Episode]) -> tuple[Who, Who]:
     logged_in = came_and_failed(log_ins.borrower, log_ins.failed)
     borrowed = came_and_failed(samples.operations.borrower, samples.failed)
     return (
-        who_of(log_ins, run.timeline, episodes, logged_in),
-        who_of(borrows, run.timeline, episodes, borrowed),
+        affected_of(log_ins, run.timeline, episodes, logged_in),
+        affected_of(borrows, run.timeline, episodes, borrowed),
     )
 
 
@@ -108,9 +110,9 @@ def _tries(samples: Samples, kept: Bools, failed: Bools) -> BorrowerTries:
     return BorrowerTries(samples.times_s[kept], of.borrower, failed[kept], of.worker.codes)
 
 
-def who_of(
+def affected_of(
     tries: BorrowerTries, timeline: Timeline, episodes: list[Episode], came: tuple[int, int]
-) -> Who:
+) -> AffectedBorrowers:
     """Who failed, and whether some were shut out.
 
     ``came`` are the borrowers who came at all and those of them who failed, which ``tries`` may be
@@ -139,7 +141,7 @@ def who_of(
     if p < SHUT_OUT_P_MAX and int(both.sum()) >= REPEATS_MIN:
         before, after = shares[stratum[first[last]]], shares[stratum[second[last]]]
         shut_out = _beyond_chance(int(both[last].sum()), before, after)
-    return Who(
+    return AffectedBorrowers(
         affected=Affected(
             borrowers=borrowers,
             affected=failed,

@@ -166,8 +166,8 @@ def _emptiness(gap_s: float, count: int, span_s: float) -> float:
     return gap_s * count / max(span_s, 1e-9)
 
 
-def recovery(times_s: Floats, bad: Bools, theta: float, *, steady: bool = False) -> Instant:
-    """When the share of failures fell below ``theta`` for good.
+def recovery(times_s: Floats, bad: Bools, below_share: float, *, steady: bool = False) -> Instant:
+    """When the share of failures fell below ``below_share`` for good.
 
     ``times_s`` and ``bad`` run from inside the impairment to the end of the data. ``at_s`` is None
     when the share never fell; ``high_s`` is None when the data ends too early to bound it.
@@ -176,11 +176,13 @@ def recovery(times_s: Floats, bad: Bools, theta: float, *, steady: bool = False)
     count = len(times_s)
     if count == 0:
         return Instant(None, None, None)
-    left, free, starts = _scan(bad, theta)
-    right, _, _ = _scan(~bad[::-1], 1 - theta)  # the share of good ones falls towards the begin
+    left, free, starts = _scan(bad, below_share)
+    right, _, _ = _scan(
+        ~bad[::-1], 1 - below_share
+    )  # the share of good ones falls towards the begin
     ratio = 2 * (free - left - right[::-1])
     accepted = np.flatnonzero(ratio <= (STEADY_RATIO_MAX if steady else LIKELIHOOD_RATIO_MAX))
-    below = next((start for start, share in starts if share < theta), count)
+    below = next((start for start, share in starts if share < below_share), count)
     first, last = (int(accepted[0]), int(accepted[-1])) if len(accepted) else (below, below)
     low_s = float(times_s[max(first - 1, 0)])
     if below == count:
@@ -262,9 +264,9 @@ def _scan(bad: Bools, floor: float) -> tuple[Floats, float, list[tuple[int, floa
     return prefixes, free, [(one.start, one.bad / one.whole) for one in blocks]
 
 
-def confirmed(bad: Bools, theta: float) -> bool:
-    """Whether the operations after a recovery are enough to bound their failures by ``theta``."""
-    return upper_bound(int(bad.sum()), len(bad)) <= theta
+def confirmed(bad: Bools, below_share: float) -> bool:
+    """Whether the operations after a recovery bound their failures by ``below_share``."""
+    return upper_bound(int(bad.sum()), len(bad)) <= below_share
 
 
 def to_the_end(over: Instant, *, confirmed: bool) -> Instant:
@@ -307,9 +309,9 @@ def in_order(edges: Sequence[Instant]) -> list[Instant]:
 
 
 def lasts(
-    times_s: Floats, bad: Bools, since_s: float, latest_s: float | None, theta: float
+    times_s: Floats, bad: Bools, since_s: float, latest_s: float | None, below_share: float
 ) -> bool:
-    """Whether what came after a recovery bounds the share of failures by ``theta``.
+    """Whether what came after a recovery bounds the share of failures by ``below_share``.
 
     It was over at ``since_s``, or by ``latest_s`` (None: not known). A failure in between may still
     be part of the impairment, so it is enough if those after the last such failure do.
@@ -318,4 +320,4 @@ def lasts(
     if latest_s is not None:
         between_s = times_s[bad & (times_s > since_s) & (times_s <= latest_s)]
         starts_s += between_s[-1:].tolist()
-    return any(confirmed(bad[times_s > start_s], theta) for start_s in starts_s)
+    return any(confirmed(bad[times_s > start_s], below_share) for start_s in starts_s)

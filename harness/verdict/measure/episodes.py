@@ -17,10 +17,10 @@ from harness.verdict.measure.baseline import (
 )
 from harness.verdict.measure.change_point import Instant, in_order
 from harness.verdict.measure.evidence import ARRIVED, ENDED, STEPS, Fate, TryTable, evidence_from
+from harness.verdict.measure.impairments import Impairment, impairments_of
 from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.measure.search import RequestCounts, apart, by_share, impaired_stretches
 from harness.verdict.measure.standing_out import windows_of
-from harness.verdict.measure.troubles import RowTrouble, troubles_of
 from harness.verdict.types import Episode
 
 SLOW_HEALTHY_SHARE = 0.02
@@ -41,9 +41,9 @@ def episodes_of(samples: Samples, timeline: Timeline, baseline: Baseline) -> lis
     windows = windows_of(times_s, baseline.failed.whole, timeline.faults_s)
     failing = RequestCounts(times_s, samples.failed, samples.evidence, windows=windows)
     found = impaired_stretches(failing, end_s, healthy_share(baseline), usual_max(baseline))
-    known, theirs = _with_failures(troubles_of(failing, found, end_s), samples)
-    troubles, own = _gone_over(known, theirs, samples)
-    episodes = [_episode(*one, samples) for one in zip(troubles, own, strict=True)]
+    known, theirs = _with_failures(impairments_of(failing, found, end_s), samples)
+    impairments, own = _gone_over(known, theirs, samples)
+    episodes = [_episode(*one, samples) for one in zip(impairments, own, strict=True)]
     episodes += slow_episodes_of(samples, timeline, baseline, episodes)
     return sorted(episodes, key=lambda e: e.onset_s)
 
@@ -56,7 +56,7 @@ def slow_episodes_of(
     if end_s is None or end_s <= 0 or limit_ms is None:
         return []
     theirs = failing_in(samples, others)
-    slow = _slow_troubles(samples, end_s, limit_ms, others)
+    slow = _slow_impairments(samples, end_s, limit_ms, others)
     own = _failures_of(slow, samples)
     return [_episode(one, bad & ~theirs, samples) for one, bad in zip(slow, own, strict=True)]
 
@@ -85,7 +85,7 @@ def _reach(low_s: float | None, stop_s: float | None, high_s: float | None) -> t
     return -np.inf if low_s is None else low_s, over_s
 
 
-def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[Bools]:
+def _failures_of(impairments: list[Impairment], samples: Samples) -> list[Bools]:
     """The failures of each impairment; a failure near two belongs to the nearer one.
 
     A journey that was under way at the onset of an impairment, and failed then, is a failure of it.
@@ -93,47 +93,47 @@ def _failures_of(troubles: list[RowTrouble], samples: Samples) -> list[Bools]:
     early_s, late_s = samples.evidence.failed_s(samples.times_s)
     middle_s = (early_s + late_s) / 2
     owner, least_s = np.full(len(middle_s), -1), np.full(len(middle_s), np.inf)
-    for number, trouble in enumerate(troubles):
-        start_s, stop_s = _span(trouble)
-        over = trouble.recovery
-        first_s, last_s = _reach(trouble.onset.low_s, over.at_s, over.high_s)
+    for number, impairment in enumerate(impairments):
+        start_s, stop_s = _span(impairment)
+        over = impairment.recovery
+        first_s, last_s = _reach(impairment.onset.low_s, over.at_s, over.high_s)
         away_s = np.maximum(np.maximum(start_s - middle_s, middle_s - stop_s), 0.0)
         own = (late_s >= first_s) & (early_s <= last_s) & (away_s < least_s)
         owner[own], least_s[own] = number, away_s[own]
-    return [samples.failed & (owner == number) for number in range(len(troubles))]
+    return [samples.failed & (owner == number) for number in range(len(impairments))]
 
 
 def _with_failures(
-    troubles: list[RowTrouble], samples: Samples
-) -> tuple[list[RowTrouble], list[Bools]]:
+    impairments: list[Impairment], samples: Samples
+) -> tuple[list[Impairment], list[Bools]]:
     """The impairments that have failures of their own, and these.
 
     Where answers take long, an impairment can lie so near to another that all its failures may be
     the other's: the two are one then, from the first begin to the last end.
     """
     while True:
-        own = _failures_of(troubles, samples)
+        own = _failures_of(impairments, samples)
         empty = next((number for number, failed in enumerate(own) if not failed.any()), None)
-        if empty is None or len(troubles) == 1:
-            return troubles, own
+        if empty is None or len(impairments) == 1:
+            return impairments, own
         first = max(empty - 1, 0)
-        pair = troubles[first : first + 2]
+        pair = impairments[first : first + 2]
         onset = min((one.onset for one in pair), key=lambda edge: edge.at_s or 0.0)
         last = max(pair, key=lambda one: _span(one)[1])
         kept = pair[1 if empty == first else 0]
         both = replace(kept, onset=onset, recovery=last.recovery, confirmed=last.confirmed)
-        troubles = [*troubles[:first], both, *troubles[first + 2 :]]
+        impairments = [*impairments[:first], both, *impairments[first + 2 :]]
 
 
 def _gone_over(
-    troubles: list[RowTrouble], own: list[Bools], samples: Samples
-) -> tuple[list[RowTrouble], list[Bools]]:
+    impairments: list[Impairment], own: list[Bools], samples: Samples
+) -> tuple[list[Impairment], list[Bools]]:
     """The impairments and their failures, but two with no one served in between as one.
 
     Of two classes, the first one turns into the second.
     """
-    found, theirs = troubles[:1], own[:1]
-    for after, failed in zip(troubles[1:], own[1:], strict=True):
+    found, theirs = impairments[:1], own[:1]
+    for after, failed in zip(impairments[1:], own[1:], strict=True):
         before = found[-1]
         fine = before.recovery == after.onset or _served_between(theirs[-1], after, failed, samples)
         if not fine and before.class_ == after.class_:
@@ -146,7 +146,7 @@ def _gone_over(
     return found, theirs
 
 
-def _served_between(earlier: Bools, after: RowTrouble, failed: Bools, samples: Samples) -> bool:
+def _served_between(earlier: Bools, after: Impairment, failed: Bools, samples: Samples) -> bool:
     """Whether a request was surely served after the failures ``earlier`` and before ``after``.
 
     It was sent after the last of those was, and answered before the first of ``failed`` was sent.
@@ -165,38 +165,38 @@ def _served_between(earlier: Bools, after: RowTrouble, failed: Bools, samples: S
     return bool(((began_s > last_s) & (ended_s < first_s)).any())
 
 
-def _span(trouble: RowTrouble) -> tuple[float, float]:
-    at_s, stop_s = trouble.onset.at_s, trouble.recovery.at_s
+def _span(impairment: Impairment) -> tuple[float, float]:
+    at_s, stop_s = impairment.onset.at_s, impairment.recovery.at_s
     assert at_s is not None  # noqa: S101  # for the type checker; an onset is always found
     return at_s, np.inf if stop_s is None else stop_s
 
 
-def _episode(trouble: RowTrouble, failed: Bools, samples: Samples) -> Episode:
-    """``failed`` are the failures of the trouble, shape (n,)."""
-    onset, recovery = trouble.onset, trouble.recovery
-    at_s, stop_s = _span(trouble)
+def _episode(impairment: Impairment, failed: Bools, samples: Samples) -> Episode:
+    """``failed`` are the failures of the impairment, shape (n,)."""
+    onset, recovery = impairment.onset, impairment.recovery
+    at_s, stop_s = _span(impairment)
     times_s, kept = samples.times_s, samples.operations
     inside = (times_s >= at_s) & (times_s <= stop_s) & ~samples.failed
     # Good answers after an outage that is not seen to be over are none of an outage's.
-    open_outage = trouble.class_ == "outage" and recovery.at_s is None
+    open_outage = impairment.class_ == "outage" and recovery.at_s is None
     sure_s = recovery.low_s if open_outage and recovery.low_s is not None else stop_s
     early_s, late_s = samples.evidence.failed_s(times_s)
     last, met_s = np.flatnonzero(failed)[-1:], (early_s + late_s) / 2
     after = inside & (times_s > times_s[last].max(initial=-np.inf))
     return Episode(
-        class_=trouble.class_,
+        class_=impairment.class_,
         onset_s=at_s,
         onset_s_low=onset.low_s,
         onset_s_high=onset.high_s,
         recovered_s=recovery.at_s,
         recovered_s_low=recovery.low_s,
         recovered_s_high=recovery.high_s,
-        confirmed=trouble.confirmed,
+        confirmed=impairment.confirmed,
         failed=int(failed.sum()),
         operations=int(((inside & (times_s <= sure_s)) | failed).sum()),
         affected_borrowers=len(np.unique(kept.borrower[failed])) if len(kept) else 0,
         in_flight=int(((times_s < at_s) & (samples.ended_s > at_s)).sum()),
-        queued=int(queued(samples, at_s, stop_s).sum()) if trouble.class_ == "outage" else 0,
+        queued=int(queued(samples, at_s, stop_s).sum()) if impairment.class_ == "outage" else 0,
         last_failure_s=float(met_s[last[0]]) if len(last) else None,
         served_after=int(after.sum()) if stop_s == np.inf and len(last) else 0,
     )
@@ -270,29 +270,29 @@ def overlaps(episode: Episode, start_s: float, end_s: float) -> bool:
 # --- slow answers --------------------------------------------------------------------------------
 
 
-def _slow_troubles(
+def _slow_impairments(
     samples: Samples, end_s: float, limit_ms: float, others: Sequence[Episode]
-) -> list[RowTrouble]:
+) -> list[Impairment]:
     """The slow stretches of a run; ``others`` are its episodes of failures."""
     late = late_answers(samples, limit_ms)
     groups, noise = by_share(late, end_s, SLOW_HEALTHY_SHARE)
     outages = [other for other in others if other.class_ == "outage"]
     return [
-        replace(trouble, class_="slow", onset=onset, recovery=recovery)
-        for trouble in troubles_of(late, apart(groups, end_s, noise), end_s)
-        for began in [_slow_from(trouble, samples, outages)]
-        for over in [_quick_from(trouble.onset, trouble.recovery, outages)]
+        replace(impairment, class_="slow", onset=onset, recovery=recovery)
+        for impairment in impairments_of(late, apart(groups, end_s, noise), end_s)
+        for began in [_slow_from(impairment, samples, outages)]
+        for over in [_quick_from(impairment.onset, impairment.recovery, outages)]
         for onset, recovery in [in_order([began, over])]
     ]
 
 
-def _slow_from(trouble: RowTrouble, samples: Samples, outages: Sequence[Episode]) -> Instant:
+def _slow_from(impairment: Impairment, samples: Samples, outages: Sequence[Episode]) -> Instant:
     """When answers became late.
 
     In an outage nothing is answered. What is slow after it may be so since the outage began, or
     only since the service answered again: the interval holds both.
     """
-    onset, over_s = trouble.onset, trouble.recovery.at_s
+    onset, over_s = impairment.onset, impairment.recovery.at_s
     for outage in outages:
         begin_s, stop_s = outage.onset_s, outage.recovered_s
         low_s, at_s, high_s = onset.low_s, onset.at_s, onset.high_s

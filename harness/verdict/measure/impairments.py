@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.history.columns import Bools, Floats
 from harness.verdict.measure import change_point
-from harness.verdict.measure.baseline import THETA, recovered_share
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE, recovered_share
 from harness.verdict.measure.change_point import Instant
 from harness.verdict.measure.evidence import ARRIVED, USUAL, Met, met
 from harness.verdict.measure.intervals import Share
@@ -36,7 +36,7 @@ OUTAGE_FAILED_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class RowTrouble:
+class Impairment:
     """One part of an impaired stretch, or neighbours of one class, with its edges."""
 
     class_: str
@@ -110,7 +110,7 @@ class _Reading:
         )
         self._usual_s = float(requests.evidence.takes_s[:, USUAL].max())
         # A smaller share is as good as none: see `recovered_share`.
-        self._usual_share = found.usual if found.usual > THETA / 2 else 0.0
+        self._usual_share = found.usual if found.usual > RECOVERED_BELOW_SHARE / 2 else 0.0
         self._parts = found.parts
         self._shares = found.healthy, impaired_share(found.healthy)
         # Else they are in the right time already, or there is but one.
@@ -171,9 +171,12 @@ class _Reading:
         at_worst = end_bad[(end_s >= worst.start_s) & (end_s <= worst.stop_s)]
         # By this reading nobody may have come to an end in it, or none of those who failed.
         worst_share = float(at_worst.mean()) if at_worst.any() else 1.0
-        theta = recovered_share(self._usual_share, worst_share)
+        below_share = recovered_share(self._usual_share, worst_share)
         over = change_point.recovery(
-            end_s[tail], end_bad[tail], theta, steady=self._usual_share > THETA
+            end_s[tail],
+            end_bad[tail],
+            below_share,
+            steady=self._usual_share > RECOVERED_BELOW_SHARE,
         )
         over = replace(over, clean=self._clean(end_s, ~end_bad, end_bad, over.at_s))
         # Requests that were never answered contradict no reading of the recovery: see `Met.end_s`.
@@ -184,8 +187,8 @@ class _Reading:
         if over.at_s is None:
             return False
         end_s, end_bad = self._ends
-        alone, theta = end_s < self.around[1], recovered_share(self._usual_share)
-        return change_point.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, theta)
+        alone, below_share = end_s < self.around[1], recovered_share(self._usual_share)
+        return change_point.lasts(end_s[alone], end_bad[alone], over.at_s, over.high_s, below_share)
 
     def classes(self, dated: list[Instant], ends: "tuple[_Reading, _Reading]") -> list[str]:
         """What each part between the edges ``dated`` is called.
@@ -206,17 +209,17 @@ def _ordered(at_s: Floats, bad: Bools) -> tuple[Floats, Bools]:
     return at_s[order], bad[order]
 
 
-def troubles_of(
+def impairments_of(
     requests: RequestCounts, stretches: Sequence[ImpairedStretch], load_end_s: float
-) -> list[RowTrouble]:
+) -> list[Impairment]:
     """The impairments of all stretches of a run; ``load_end_s`` is when the load ended."""
     if not stretches:
         return []
     run = _Run(requests)
-    return [trouble for found in stretches for trouble in _adjoining(run, found, load_end_s)]
+    return [impairment for found in stretches for impairment in _adjoining(run, found, load_end_s)]
 
 
-def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[RowTrouble]:
+def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[Impairment]:
     """The adjoining impairments of one stretch."""
     requests = run.near(found)
     readings = [_Reading(run, requests, found, parts) for parts in run.parts_of_the_way]
@@ -238,18 +241,18 @@ def _adjoining(run: _Run, found: ImpairedStretch, load_end_s: float) -> list[Row
     dated = change_point.in_order(dated)
     classes = best.classes(dated, (readings[0], readings[-1]))
     both = zip(classes, itertools.pairwise(dated), strict=True)
-    return _merged([RowTrouble(class_, *edges, confirmed) for class_, edges in both])
+    return _merged([Impairment(class_, *edges, confirmed) for class_, edges in both])
 
 
-def _merged(troubles: list[RowTrouble]) -> list[RowTrouble]:
+def _merged(impairments: list[Impairment]) -> list[Impairment]:
     """Neighbours of one class as one impairment."""
-    merged = troubles[:1]
-    for trouble in troubles[1:]:
+    merged = impairments[:1]
+    for impairment in impairments[1:]:
         last = merged[-1]
-        if trouble.class_ == last.class_:
-            merged[-1] = replace(trouble, onset=last.onset)
+        if impairment.class_ == last.class_:
+            merged[-1] = replace(impairment, onset=last.onset)
         else:
-            merged.append(trouble)
+            merged.append(impairment)
     return merged
 
 
@@ -300,7 +303,7 @@ def _edge(
     )
 
 
-# --- what a trouble is called --------------------------------------------------------------------
+# --- what an impairment is called -----------------------------------------------------------------
 
 
 def _class_of(seen: Met, bad: Bools, onset: Instant, recovery: Instant) -> str:

@@ -19,7 +19,7 @@ from harness.verdict.figures import (
     WorstWindow,
 )
 from harness.verdict.measure.baseline import Baseline, baseline_of, overdue_s
-from harness.verdict.measure.borrowers import Who, who_failed
+from harness.verdict.measure.borrowers import AffectedBorrowers, affected_borrowers
 from harness.verdict.measure.closed_loop import closed_loops
 from harness.verdict.measure.counts import (
     borrow_of,
@@ -67,9 +67,9 @@ class Measured:
     this leaves, each by itself, ``step_calms`` those of the steps before the borrow;
     ``unknown_inside`` are operations of unknown outcome planned while a fault was at work (in the
     whole window, without one). ``overdue_s`` is how long a request may be under way and meet a
-    fault that comes then, ``usual_s`` how long one is under way as a rule. ``log_in_who`` and
-    ``borrow_who`` say whom failures hit at either step, ``failing_s`` is the total length of outage
-    and degraded episodes without faults on the edge, which health is asked around,
+    fault that comes then, ``usual_s`` how long one is under way as a rule. ``log_in_affected`` and
+    ``borrow_affected`` say whom failures hit at either step, ``failing_s`` is the total length of
+    outage and degraded episodes without faults on the edge, which health is asked around,
     ``health_known_s`` that of their parts in which the health address had answered.
     ``failed_elsewhere`` are operations that lie outside every outage and degraded episode,
     ``short_rows`` those in a row that are too few to be one, ``visible`` is the least impairment
@@ -102,8 +102,8 @@ class Measured:
     unknown_inside: Share
     unknown_window: int
     waits_outside_ms: Floats
-    log_in_who: Who
-    borrow_who: Who
+    log_in_affected: AffectedBorrowers
+    borrow_affected: AffectedBorrowers
     worst_windows: list[WorstWindow]
     retries: Retries
     herd: Herd | None
@@ -123,14 +123,14 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
     telling = telling_stretches(run, episodes)
     late_s, phases = overdue_s(plan, baseline), phases_of(plan, timeline)
     outside = timeline.outside(samples, late_s)
-    log_in_who, borrow_who = who_failed(run, episodes)
-    borrow = replace(borrow_of(run, phases), affected=borrow_who.affected)
+    log_in_affected, borrow_affected = affected_borrowers(run, episodes)
+    borrow = replace(borrow_of(run, phases), affected=borrow_affected.affected)
     recoveries = recoveries_of(run, baseline, episodes)
     elsewhere, window_s = elsewhere_of(samples, impaired(episodes)), run.window_s or (np.inf,)
     return Measured(
         load=load_of(plan, facts),
         borrow=borrow,
-        log_in=replace(log_in_of(run), affected=log_in_who.affected),
+        log_in=replace(log_in_of(run), affected=log_in_affected.affected),
         phases=phases,
         baseline=baseline,
         timeline=timeline,
@@ -153,8 +153,8 @@ def measure(plan: Plan, facts: Facts, own_s_max: float = np.inf) -> Measured:
         unknown_inside=_unknown_inside(run),
         unknown_window=int(samples.indeterminate[samples.times_s >= window_s[0]].sum()),
         waits_outside_ms=samples.wait_s[outside & samples.answered] * 1e3,
-        log_in_who=log_in_who,
-        borrow_who=borrow_who,
+        log_in_affected=log_in_affected,
+        borrow_affected=borrow_affected,
         worst_windows=worst_windows(run),
         retries=retries_of(samples, phases, herd),
         herd=herd,

@@ -12,14 +12,14 @@ import numpy as np
 
 from harness.history.columns import Bools, Floats
 from harness.history.events import Step
-from harness.verdict.measure.baseline import THETA
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE
 from harness.verdict.measure.borrowers import tries_at
 from harness.verdict.measure.intervals import Share, events_to_bound
 from harness.verdict.measure.overlapping_faults import FaultGroup, FaultSpan, spans_of
 from harness.verdict.measure.recovery_by_fault import GroupRecovery
 from harness.verdict.measure.samples import MeasuredRun
 
-REQUESTS_MIN = events_to_bound(THETA)
+REQUESTS_MIN = events_to_bound(RECOVERED_BELOW_SHARE)
 """Fewer show nothing of a stretch."""
 STEP_TRIES_MIN = 3
 """The same of a step that few take: so many that fail, one after the other, are no accident."""

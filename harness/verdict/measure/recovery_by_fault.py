@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.verdict.measure.baseline import THETA, Baseline, overdue_s
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE, Baseline, overdue_s
 from harness.verdict.measure.episodes import episodes_of, impaired, last_stretch, overlaps
 from harness.verdict.measure.intervals import Share, differ, more_in_first, upper_bound
 from harness.verdict.measure.overlapping_faults import (
@@ -236,7 +236,7 @@ class _InnerHeal:
     def _began_with(self, other: FaultSpan) -> str:
         """Under this fault borrowing was well, up to the other's injection and no longer."""
         well = self._between(self.own.start_s, other.start_s - self.late_s)
-        if upper_bound(well.part, well.whole) > THETA:
+        if upper_bound(well.part, well.whole) > RECOVERED_BELOW_SHARE:
             return ""
         met = [e for e in impaired(self.watch.episodes) if overlaps(e, self.at_s, self.at_s)]
         if not met:
@@ -273,7 +273,7 @@ class _InnerHeal:
         skipped_s = min(self.allowed_s, (stop_s - self.at_s) / 2)
         after = self._between(self.at_s + skipped_s, stop_s)
         had, has = alone.observed or 0.0, after.observed or 0.0
-        if after.whole < ENOUGH or has < THETA:
+        if after.whole < ENOUGH or has < RECOVERED_BELOW_SHARE:
             return ""
         by_chance = more_in_first(after, alone) >= FAILED_P_MAX
         if had < (ABOUT_AS_MUCH_BY_CHANCE if by_chance else ABOUT_AS_MUCH) * has:
@@ -304,7 +304,7 @@ class _InnerHeal:
         one, two = (part.observed or 0.0 for part in parts)
         changed = had - has >= CHANGED_BY and more_in_first(before, after) < CHANGED_P_MAX
         steady = abs(one - two) <= STEADY_WITHIN or differ(*parts) >= FAILED_P_MAX
-        if not changed or not steady or min(one, two) < THETA:
+        if not changed or not steady or min(one, two) < RECOVERED_BELOW_SHARE:
             return ""
         return (
             f"{100 * has:.0f} % of the requests failed after it instead of {100 * had:.0f} %,"

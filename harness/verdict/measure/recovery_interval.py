@@ -7,7 +7,7 @@ import numpy as np
 from harness.history.columns import Bools, Floats
 from harness.history.events import GRANTED
 from harness.verdict.measure import change_point
-from harness.verdict.measure.baseline import THETA, Baseline, slow_limit_ms
+from harness.verdict.measure.baseline import RECOVERED_BELOW_SHARE, Baseline, slow_limit_ms
 from harness.verdict.measure.episodes import (
     answering_again_s,
     followed,
@@ -24,7 +24,7 @@ from harness.verdict.measure.samples import Samples, Timeline
 from harness.verdict.measure.search import RequestCounts
 from harness.verdict.types import Crossing, Episode, LatencyRecovery, Recovery
 
-THETAS = (0.5, THETA, 0.01)
+RECOVERED_BELOW_SHARES = (0.5, RECOVERED_BELOW_SHARE, 0.01)
 """Half of the service, recovered, and strictly recovered."""
 
 
@@ -53,8 +53,10 @@ def recovery_of(
     impact = samples.failed & planned_in(samples, ours)
     failing = RequestCounts(samples.times_s, samples.failed, samples.evidence)
     # Where nothing was impaired, a share of failures below the usual limit has to show that.
-    theta = recovered_below(samples, impaired(episodes), baseline) if last else THETA
-    lasts = _lasts(failing, impaired(episodes), healed_s, last, theta)
+    below_share = (
+        recovered_below(samples, impaired(episodes), baseline) if last else RECOVERED_BELOW_SHARE
+    )
+    lasts = _lasts(failing, impaired(episodes), healed_s, last, below_share)
     return Recovery(
         from_heal_s=_minus(recovered_s, healed_s),
         from_heal_s_low=_minus(last.recovered_s_low, healed_s) if last else None,
@@ -78,11 +80,11 @@ def _lasts(
     episodes: list[Episode],
     healed_s: float,
     last: Episode | None,
-    theta: float,
+    below_share: float,
 ) -> bool:
     """Whether so much went well after both heal and recovery, up to the next of these episodes,
-    that surely fewer than ``theta`` fail for good. What went well while a fault was at work says
-    nothing about its heal.
+    that surely fewer than ``below_share`` fail for good. What went well while a fault was at work
+    says nothing about its heal.
     """
     since_s = latest_s = healed_s
     if last is not None and last.recovered_s is not None:
@@ -91,7 +93,7 @@ def _lasts(
     until_s = min((e.onset_s for e in episodes if e.onset_s > since_s), default=np.inf)
     alone = requests.times_s < until_s
     return change_point.lasts(
-        requests.times_s[alone], requests.bad[alone], since_s, latest_s, theta
+        requests.times_s[alone], requests.bad[alone], since_s, latest_s, below_share
     )
 
 
@@ -113,20 +115,20 @@ def _crossings(
     times_s, failed = falls[0]
     normal_high = 1.0 if baseline.failed.high is None else baseline.failed.high
     found = []
-    for theta in THETAS:
-        at = _widest([change_point.recovery(*fall, theta) for fall in falls])
+    for below_share in RECOVERED_BELOW_SHARES:
+        at = _widest([change_point.recovery(*fall, below_share) for fall in falls])
         after = failed[times_s > at.at_s] if at.at_s is not None else failed[:0]
-        lasts = change_point.confirmed(after, theta)
+        lasts = change_point.confirmed(after, below_share)
         at = change_point.to_the_end(at, confirmed=lasts)
         found.append(
             Crossing(
-                failed_share=theta,
+                failed_share=below_share,
                 from_heal_s=_minus(at.at_s, healed_s),
                 from_heal_s_low=_minus(at.low_s, healed_s),
                 from_heal_s_high=_minus(at.high_s, healed_s),
                 confirmed=lasts,
                 # As for the baseline as a whole: its own share must be surely below half of it.
-                resolvable=normal_high < theta / 2,
+                resolvable=normal_high < below_share / 2,
             )
         )
     return found
@@ -167,7 +169,7 @@ def _latency(samples: Samples, timeline: Timeline, baseline: Baseline) -> Latenc
     all_slow = slow_episodes_of(samples, timeline, baseline, [])
     slow = [e for e in all_slow if overlaps(e, injected_s, shadow_end_s)]
     last, late = slow[-1] if slow else None, late_answers(samples, limit_ms)
-    lasts = _lasts(late, all_slow, healed_s, last, THETA)
+    lasts = _lasts(late, all_slow, healed_s, last, RECOVERED_BELOW_SHARE)
     if last is None:
         return LatencyRecovery(limit_ms=limit_ms, confirmed=lasts)
     return LatencyRecovery(

@@ -67,7 +67,7 @@ def visible_in(plan: Plan, requests: int, elsewhere: Share, before: int) -> Visi
     return visible(plan.settings.rate, requests, share, before, _normal_max(plan))
 
 
-def foreseen(plan: Plan) -> Visible:
+def visible_in_preview(plan: Plan) -> Visible:
     """The same before the run, for a service that is well."""
     end_s = baseline_end_s(plan)
     before = sum(0 <= arrival.at_s < end_s for arrival in plan.arrivals)
