@@ -60,6 +60,8 @@ def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> 
 def _guarded(
     act: Callable[..., Any], where: str, method: Method, error: type[Exception]
 ) -> Callable[..., Any]:
+    passes: tuple[type[Exception], ...] = (HarnessError, UserCodeError, *method.may_raise)
+
     @wraps(act)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -67,7 +69,7 @@ def _guarded(
         except UnlikeError as unlike:
             text = f"{where} returned {unlike}; it must return {method.returns}"
             raise error(f"{place_of_function(act)}: {text}") from None
-        except (HarnessError, UserCodeError, *method.may_raise):
+        except passes:
             raise
         except Exception as raised:
             theirs = any(is_theirs(f.filename) for f in extract_tb(raised.__traceback__))

@@ -34,6 +34,14 @@ class BookCut(Borrower):
 '''
 
 
+RETURNS = """from harness import Target
+class A(Target):
+    url = "http://127.0.0.1:1"
+    def borrow(self, ask):
+        return {}
+"""
+
+
 def wait_for(port: int) -> None:
     """Until somebody listens there."""
     deadline = time.monotonic() + 10.0
@@ -167,15 +175,20 @@ def test_a_dry_run_tells_all_that_would_be_asked(home: Path, runner: Runner) -> 
         ("from nowhere import Target\n", "lender.py:1: ModuleNotFoundError"),
         ("from harness import Target\n", "no subclass of Target"),
         ("from harness import Target\nclass A(Target):\n    url = 'x'\n", "has no borrow"),
+        ("import gevent\nfrom harness import Target\n", "brings in gevent"),
+        (RETURNS.format("None"), "lender.py:4: A.borrow returned None; it must return a Request"),
+        (RETURNS.format("ask.total"), "lender.py:5: A.borrow raised AttributeError"),
     ],
-    ids=["locust", "import", "none", "no borrow"],
+    ids=["locust", "import", "none", "no borrow", "gevent", "no request", "raises"],
 )
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_a_target_that_is_none_ends_in_one_line(
-    home: Path, runner: Runner, text: str, why: str
+    home: Path, runner: Runner, text: str, why: str, more: tuple[str, ...]
 ) -> None:
     """With exit code 2, before anything is started."""
     (home / "lender.py").write_text(text)
-    run = runner(scenario_in(home, cut=False), *SHORT, "--target", str(home / "lender.py"))
+    named = ("--target", str(home / "lender.py"))
+    run = runner(scenario_in(home, cut=False), *SHORT, *named, *more)
 
     assert run.exit_code == 2, run.output
     assert why in run.output
