@@ -1,8 +1,8 @@
 """Intent: what should happen, as frozen specifications.
 
 A scenario file builds a `Scenario`; `expand` turns it, with `Settings` and a seed, into a `Plan`:
-the exact arrivals and fault times of one run. Nothing here has an effect. All money is integer
-fen, all durations are seconds, and times in a plan count from zero, the end of the warm-up.
+the exact arrivals and fault times of one run. Nothing here has an effect. All money is whole minor
+units, all durations are seconds, and times in a plan count from zero, the end of the warm-up.
 """
 
 import math

@@ -251,6 +251,24 @@ def test_a_scenario_of_a_test_is_run_from_a_file(
     ]
 
 
+def test_the_target_of_a_scenario_is_looked_for_beside_the_test(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """The process of the load gets the path of its file, and no local stack comes up for it."""
+    beside = pytester.mkdir("deep")
+    (beside / "lender_beside.py").write_text("")
+    (beside / "test_own.py").write_text(
+        "from harness import Scenario\n\n"
+        "def test_lends(chaos_run):\n    chaos_run(Scenario(target='lender_beside:Lender'))\n"
+    )
+    done = gate("deep/test_own.py", scenarios=(), test_lends=[stored["passed"]])
+
+    done.assert_outcomes(passed=1)
+    (path,) = (pytester.path / "runs").glob("scenario-*/test_lends.py")
+    assert f"target='{beside}/lender_beside.py:Lender'" in path.read_text()
+    assert [line.split()[0] for line in acts(pytester.path)] == ["run"]
+
+
 def test_a_stack_for_a_foreign_target_is_refused(
     gate: Gate, stored: Stored, pytester: pytest.Pytester
 ) -> None:
@@ -260,6 +278,18 @@ def test_a_stack_for_a_foreign_target_is_refused(
 
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines(["*there is no local stack: the target is http://127.0.0.1:9"])
+
+
+@pytest.mark.parametrize("option", ['host="http://127.0.0.1:9"', 'target="lender.py"'])
+def test_no_stack_comes_up_for_a_run_that_goes_elsewhere(
+    option: str, stored: Stored, gate: Gate, pytester: pytest.Pytester
+) -> None:
+    """As an option of that one run says."""
+    pytester.makepyfile(f"def test_passes(chaos_run):\n    chaos_run('cut', {option})\n")
+    done = gate(scenarios=(), cut=[stored["passed"]])
+
+    done.assert_outcomes(passed=1)
+    assert [line.split()[0] for line in acts(pytester.path)] == ["run"]
 
 
 def test_a_pytest_that_is_told_to_end_takes_its_stack_down(
