@@ -23,8 +23,9 @@ HEAD = (
 MINE = HEAD + "class Mine(Borrower):\n    scenario = Scenario({})\n"
 LENDER = (
     "from harness import Target\n"
+    "from harness.target import Request\n"
     "class Bare(Target):\n"
-    "    def borrow(self, ask): raise NotImplementedError\n"
+    "    def borrow(self, ask): return Request('POST', '/loans', {'sum': ask.amount})\n"
 )
 FIVES = "\uff15\uff10"  # 50, in digits that Python takes, too
 LONG = "x" * 300
@@ -91,14 +92,14 @@ WORDS: dict[str, tuple[list[str], str]] = {
     "fault of none": (["--only-faults=7-kill"], "--only-faults 7-kill: the scenario has no faults"),
     "no fault": (["--only-faults=,"], "--only-faults '': the scenario has no faults"),
     "fault left out": (["--without-fault=7-kill"], "--without-fault 7-kill"),
-    "foreign host": (["--host=http://10.0.0.7"], "only with --allow-target 10.0.0.7"),
+    "foreign host": (["--host=http://10.0.0.7"], "name it with --allow-target 10.0.0.7"),
     "secure host": (["--host=https://127.0.0.1"], "is https"),
     "no host": (["--host=ftp://127.0.0.1"], "is not a target"),
     "host, long": ([f"--host=http://{LONG}"], "is not a target: use http://host"),
     "target without an address": (["--target=lender.py"], "Bare has no url; set it, like http://"),
     "target at a foreign host": (
         ["--target=lender.py", "--host=http://10.0.0.7"],
-        "only with --allow-target 10.0.0.7",
+        "name it with --allow-target 10.0.0.7",
     ),
     "no token": (["--host=http://127.0.0.1:9"], "LENDING_ADMIN_TOKEN must hold the admin token"),
     "defect elsewhere": (
@@ -228,7 +229,7 @@ VARIABLES: dict[str, tuple[dict[str, str], str]] = {
     "ports, other digits": ({"LENDCHAOS_PORTS": f"{FIVES}00-{FIVES}99"}, "must be LOWEST-HIGHEST"),
     "users, other digits": ({"LOCUST_USERS": FIVES}, "invalid int value"),
     "run time, other digits": ({"LOCUST_RUN_TIME": f"{FIVES}s"}, "argument -t/--run-time"),
-    "foreign host": ({"LOCUST_HOST": "http://10.0.0.7"}, "only with --allow-target 10.0.0.7"),
+    "foreign host": ({"LOCUST_HOST": "http://10.0.0.7"}, "name it with --allow-target 10.0.0.7"),
     "an option that has none": ({"LOCUST_RATE": "5"}, "LOCUST_RATE has no effect: use --rate"),
 }
 EDGE_PORT = 12_345
@@ -386,6 +387,6 @@ def test_a_run_is_refused_in_one_line_and_leaves_nothing(case: str, found: Any) 
 def test_a_dry_run_refuses_the_same(case: str, found: Any) -> None:
     """In the same words: who has seen it pass need not wait for the run."""
     run, dry = found[case]
-    said = [re.sub(r", for \d+ s ", ", for a while ", end["err"]) for end in (run, dry)]
+    said = [re.sub(r", for \d+ (s|min) ", ", for a while ", end["err"]) for end in (run, dry)]
 
     assert (dry["code"], said[1], dry["left"]) == (CODES.get(case, 2), said[0], [])
