@@ -150,11 +150,6 @@ class TargetParts:
         return () if self.database is None else database_addresses(self.database)
 
     @property
-    def database_address(self) -> str | None:
-        """The first of them."""
-        return next(iter(self.database_addresses), None)
-
-    @property
     def addresses(self) -> tuple[str, ...]:
         """Every ``host:port`` that the harness connects to, or has a link lead to."""
         links = (link.upstream for link in self.links.values())

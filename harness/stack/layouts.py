@@ -1,7 +1,7 @@
 """What a stack offers to faults, as `harness.plan.layout` has it: one that is up, or is to be.
 
-It is made when the stack is, and kept in its state file: whoever heals reads it there, and needs
-no class of the user's.
+It is made when the stack is, and kept in its state file: the process that heals reads it
+there, and needs no class of the user's.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,11 +89,11 @@ def attached_layout(
     def behind(upstream: str) -> str:
         return next((at[each] for each in at if is_same_address(each, upstream)), "")
 
-    address = declared.database_address or ""
-    database = (behind(address) or _DATABASE) if address else ""
+    addresses = declared.database_addresses
+    database = (next(filter(None, map(behind, addresses)), "") or _DATABASE) if addresses else ""
     found = []
     for name, link in links.items():
-        is_database = bool(address) and is_same_address(link.upstream, address)
+        is_database = any(is_same_address(link.upstream, address) for address in addresses)
         asks = declared.questions.get(name)
         known = LayoutLink(
             name,
@@ -106,7 +106,11 @@ def attached_layout(
         found.append(known)
     made = _layout("attached", runs, StackSettings(), found, stack)
     return replace(
-        made, database=database, database_at=address, tables=(), needed_tables=frozenset()
+        made,
+        database=database,
+        database_at=", ".join(addresses),
+        tables=(),
+        needed_tables=frozenset(),
     )
 
 
