@@ -8,7 +8,7 @@ LOCKS := requirements
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Nothing is installed whose hash is not written down, and nothing is built with anything else.
 LOCKED := $(PIP) --require-hashes --use-pep517 --no-build-isolation
-PLAIN := README.md CHANGELOG.md CONTRIBUTING.md docs harness scenarios examples
+PLAIN := README.md CHANGELOG.md CONTRIBUTING.md docs harness scenarios examples resilience.yaml Makefile target_service
 # Where it is set, each of the many processes of the tests would compile the program anew.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -49,7 +49,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the borrower is told, now or when the key is replayed."""
+    """What the borrower reads, now or when the key is replayed."""
 
     status: int
     body: dict[str, Any]

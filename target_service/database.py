@@ -366,7 +366,7 @@ def tuned_pool(settings: Settings) -> AsyncConnectionPool[ServiceConnection]:
 
 
 def naive_pool(settings: Settings) -> AsyncConnectionPool[ServiceConnection]:
-    """The driver's and the pool's defaults, as a service has them that nobody has tuned."""
+    """The driver's and the pool's defaults, as an untuned service has them."""
     return AsyncConnectionPool(
         settings.database_url,
         connection_class=ServiceConnection,

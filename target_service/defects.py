@@ -57,7 +57,7 @@ def _delay_s(asked: str) -> float | None:
 
 
 def plant(names: tuple[str, ...], settings: Settings | None = None) -> None:
-    """Puts these bugs into this process; their acts are told in the log of ``settings``."""
+    """Puts these bugs into this process; the log of ``settings`` gets their acts."""
     for name in names:
         delay_s = _delay_s(name)
         if delay_s is None:

@@ -142,7 +142,8 @@ async def _until_it_works(database: Database, work: Work[Any], seconds: float) -
 
 DEFECTS = {
     "log_in_broken_for_some": Defect(
-        "one phone in twelve is told that its credentials are wrong", _log_in_broken_for_some
+        "the answer to one phone in twelve is that its credentials are wrong",
+        _log_in_broken_for_some,
     ),
     "health_green_while_dead": Defect(
         "the readiness probe says ready without a database", _health_green_while_dead

@@ -277,7 +277,8 @@ def _refused_and_hidden() -> None:
 
 DEFECTS = {
     "cancelled_after_approval": Defect(
-        "one loan in five is told as paid out, and stored as cancelled", _cancelled_after_approval
+        "one loan in five is answered as paid out, and stored as cancelled",
+        _cancelled_after_approval,
     ),
     "repaid_without_repayment": Defect(
         "one loan in five is stored as repaid when it is paid out", _repaid_without_repayment

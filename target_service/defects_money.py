@@ -276,7 +276,7 @@ DEFECTS = {
         "a declined loan is paid out all the same", _disbursed_though_declined
     ),
     "declines_all_when_database_is_slow": Defect(
-        "an unavailable database is told to borrowers as a low score",
+        "the answer for an unavailable database is a low score",
         _declines_all_when_database_is_slow,
     ),
     "approves_all_when_risk_data_is_missing": Defect(

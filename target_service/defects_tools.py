@@ -4,7 +4,7 @@ A defect writes one line of the service's own log for each harmful act, so that 
 be counted without asking the harness: ``{"event": "harm", "defect", "kind", ...}`` with ``kind``
 one of answer, row, payout, wait, green. Where the act may have been rolled back, ``if_loans`` says
 how many loans of its key make it harm: so many or more, and 0 none at all. A line ``harm_averted``
-takes back what the same defect told of the same key before.
+takes back what the same defect wrote about the same key before.
 """
 
 from collections.abc import Callable
@@ -75,7 +75,7 @@ _due: ContextVar[list[_Due] | None] = ContextVar("due", default=None)
 
 
 def tell_to(settings: Settings) -> None:
-    """Opens the log that acts are told to; without it nothing is told."""
+    """Opens the log that acts are written to; without it nothing is written."""
     global _logger  # noqa: PLW0603 (one process is one service)
     _logger = make_logger(open_log(settings.log), settings.instance)
 
@@ -87,7 +87,7 @@ def tell(defect: str, kind: str, **what: Any) -> None:
 
 
 def take_back(defect: str, key: str) -> None:
-    """What was told of this key came to no harm."""
+    """What was written about this key did no harm."""
     if _logger is not None:
         _logger.info("harm_averted", defect=defect, key=key)
 
@@ -95,10 +95,10 @@ def take_back(defect: str, key: str) -> None:
 def upon_commit(
     defect: str, kind: str, *, if_lent: bool = False, if_loans: int = 1, **what: Any
 ) -> None:
-    """An act of the borrow under way: told once it is committed.
+    """An act of the borrow under way: written once it is committed.
 
-    ``if_lent`` acts are harmful only if the borrow becomes a loan or a review; ``if_loans`` is told
-    where nobody knows whether it was committed.
+    ``if_lent`` acts are harmful only if the borrow becomes a loan or a review; ``if_loans`` is for
+    a commit whose outcome is unknown.
     """
     due = _due.get()
     if due is not None:

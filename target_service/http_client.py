@@ -41,8 +41,8 @@ class _Connection:
 class HttpClient:
     """Asks ``host:port``; ``token`` becomes a bearer token. Its own waits have no limit.
 
-    Whoever limits a call cancels it (`asyncio.timeout`): that closes the connection, so that a
-    late answer is never taken for that of a later call.
+    A caller limits a call by cancelling it (`asyncio.timeout`): that closes the connection, so
+    that a late answer is never taken for that of a later call.
     """
 
     def __init__(self, host: str, port: int, token: str | None) -> None:

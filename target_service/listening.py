@@ -1,4 +1,4 @@
-"""A socket of one's own, and a server on it that runs until it is told to stop."""
+"""A socket of one's own, and a server on it that runs until a signal stops it."""
 
 import asyncio
 import os

@@ -93,7 +93,7 @@ def _add_account_calls(
     async def open_accounts(body: schemas.OpenAccounts) -> Response:
         """Opens up to 1000 accounts; those whose phone is known stay as they are.
 
-        The credit bureau, where there is one, is told of those that it does not know yet.
+        The credit bureau, where there is one, gets those that it does not know yet.
         """
         phones = [account.phone for account in body.accounts]
 

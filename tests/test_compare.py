@@ -289,7 +289,7 @@ def test_other_conditions_are_told_and_nothing_is_claimed() -> None:
     assert found.not_alike == ("fault: 9 s in new; 5 s in main",)
     assert found.regressions == []
     assert not found.decides
-    told = "warning: not comparable, so nothing is claimed: fault: 9 s in new; 5 s in main"
+    told = "warning: not comparable, so there is no conclusion: fault: 9 s in new; 5 s in main"
     assert told in warnings(found)
     assert "no conclusion: the runs are not comparable" in render(found)
 

@@ -132,7 +132,7 @@ def test_a_message_names_the_place_of_a_value(folder: Path) -> None:
         ("--run-time", "9s", "-t 9s is too short", False),
         ("--objectives", "strict.yaml", "strict.yaml cannot be read", True),
         ("--objectives", "strict.yaml", "restrict.yaml cannot be read", False),
-        ("--host", "http://10.1.2.3:80", "10.1.2.3 is not this machine", True),
+        ("--host", "http://10.1.2.3:80", "10.1.2.3 is another machine", True),
         ("--retries", "12", "retries 12 must be from 0 to 10", True),
         ("--request-timeout", "0s", "request timeout 0s must be from", True),
     ],

@@ -14,7 +14,7 @@ PLANTED = {
     "The user is told so.": "is told",
     "Whoever heals first": "Whoever",
     "refused with what\nwould do": "what would do",
-    "a bug of ours": "of ours",
+    "a process of ours": "of ours",
     "nobody answers": "nobody",
     "what somebody else breaks": "somebody",
     "Nothing was broken: none failed": "Nothing was broken",
@@ -28,7 +28,7 @@ It has two lines, and nobody reads the second.
 """
 
 # whoever reads this comment
-KIND = "nobody"
+KIND, NONE = "nobody", "no claim"
 TEXT = (
     "one piece, and "
     f"another of ours, {KIND}"
@@ -80,6 +80,29 @@ def test_of_a_program_strings_and_docstrings_are_read(tmp_path: Path) -> None:
         f"{module}:3: 'nobody'",
         f"{module}:10: 'of ours'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("page.md", "\nNobody answers.\n"),
+        ("module.py", '\nTEXT = "Nobody answers."\n'),
+        ("page.html.j2", "<p>\nNobody answers.</p>\n"),
+        ("page.html", "{% if x %}\n<p>Nobody answers.</p>\n"),
+        ("page.js", "if (x)\n  say(`Nobody answers.`);\n"),
+        ("gate.yaml", "x: 1\n# Nobody answers.\n"),
+        ("ci.yml", "x: 1\n# Nobody answers.\n"),
+        ("Makefile", "x:\n\t@echo Nobody answers.\n"),
+    ],
+)
+def test_each_kind_of_file_is_read(tmp_path: Path, name: str, text: str) -> None:
+    """Its second line has a phrase. A folder is read but for files without an ending."""
+    path = tmp_path / name
+    path.write_text(text)
+
+    assert problems(path) == [f"{path}:2: 'Nobody'; write {PHRASES['nobody']}"]
+    assert list(files([str(tmp_path)])) == ([path] if path.suffix else [])
+    assert list(files([str(path)])) == [path]
 
 
 def test_the_exit_code_says_whether_there_is_one(

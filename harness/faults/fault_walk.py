@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.faults.base import Gone, Injector, not_begun
 from harness.faults.foreign_sessions import StrangerWatch
 from harness.faults.heal.healing import HealResult, heal_fault, healed_elsewhere, prove_healed
@@ -164,9 +164,9 @@ class OneFault:
             _wait(self._heal_asked, heal_ns)
         except (HarnessError, OSError) as error:
             self._note(error=f"injection: {error}")
-        except Exception as error:  # noqa: BLE001  # our bug: the fault must still be healed
+        except Exception as error:  # noqa: BLE001  # a mistake of lendchaos: the fault must still be healed
             _log.exception("fault %s", self.planned.name)
-            self._note(error=f"injection, our bug: {error!r}")
+            self._note(error=f"injection: {internal_error(error)}")
         if self._announced:
             self._heal(proving)
         self._run.active.end(self.planned)

@@ -94,7 +94,7 @@ class ChangeWatch:
                 self._note(self._look(), begun_ns)
             except HarnessError as error:  # not seen: the next look may be lucky
                 _log.warning("looking for what others changed: %s", error)
-            except Exception:  # noqa: BLE001  # our bug must not end the watch
+            except Exception:  # noqa: BLE001  # a mistake of lendchaos must not end the watch
                 _log.exception("looking for what others changed")
 
     def _note(self, seen: set[str], begun_ns: int) -> None:

@@ -176,7 +176,7 @@ class FaultTimeline:
                 size = self._journal.size()
                 try:
                     self._look()
-                except Exception:  # noqa: BLE001  # our bug must not end the watch
+                except Exception:  # noqa: BLE001  # a mistake of lendchaos must not end the watch
                     _log.exception("reading the journal")
 
     def _look(self) -> None:

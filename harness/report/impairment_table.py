@@ -168,17 +168,17 @@ def _recovered(seen: Recovery) -> list[tuple[Cell, ...]]:
 
 
 def _answers_quick(seen: Recovery) -> list[tuple[Cell, ...]]:
-    """Back to answers as quick as before, which may come long after they succeed again."""
+    """When the latency was as before again, which may be long after requests succeed again."""
     latency = seen.latency
     if latency is None or latency.limit_ms is None:
         return []
     note = f"fewer than 5 % take longer than {words.milliseconds(latency.limit_ms)}"
-    name = Cell("answers as quick as before", note=note)
+    name = Cell("latency back to normal", note=note)
     if latency.censored:
         return [_not_back(name, latency)]
     if latency.from_heal_s is not None:
         return [_back(name, latency)]
-    return [row(name, "they never were slow", "", "yes" if latency.confirmed else _UNCONFIRMED)]
+    return [row(name, "never slow", "", "yes" if latency.confirmed else _UNCONFIRMED)]
 
 
 def phases_failed(facts: Facts, verdict: Verdict) -> Table:

@@ -63,13 +63,13 @@ def require_allowed(host: str, allow_targets: Collection[str], *, look_up: bool 
         return
     if not is_loopback(host):
         raise UsageError(
-            f"{host} is not this machine: faults go there only with --allow-target {host}"
+            f"{host} is another machine: name it with --allow-target {host} to send faults there"
         )
     strays = [] if not look_up else [a for a in _meant_by(host) if not is_loopback(a)]
     if strays:
         raise UsageError(
-            f"{host} leads to {strays[0]} here, which is not this machine: faults go there only"
-            f" with --allow-target {host}"
+            f"{host} leads to {strays[0]} here, which is another machine: name it with"
+            f" --allow-target {host} to send faults there"
         )
 
 

@@ -112,7 +112,7 @@ def _version() -> str:
 def _run(check: Check, case: Case) -> list[Finding]:
     try:
         return list(check(case))
-    except Exception as error:  # noqa: BLE001  # our bug must neither pass the run nor hide the rest
+    except Exception as error:  # noqa: BLE001  # a mistake of lendchaos must neither pass the run nor hide the rest
         name = getattr(check, "__name__", repr(check))
         return [
             inconclusive(

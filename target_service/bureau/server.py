@@ -1,4 +1,4 @@
-"""Runs the bureau on a socket of its own until it is told to stop."""
+"""Runs the bureau on a socket of its own until a signal stops it."""
 
 import logging
 import sys

@@ -33,7 +33,7 @@ class Breakable(Injector):
     def __init__(
         self,
         *,
-        inject_fails: bool = False,
+        inject_fails: Exception | None = None,
         heals_that_fail: int = 0,
         well_after: int = 0,
         gone_after: int | None = None,
@@ -57,7 +57,7 @@ class Breakable(Injector):
     def inject(self) -> None:
         """Break, or fail to."""
         if self._inject_fails:
-            raise HarnessError("cannot")
+            raise self._inject_fails
 
     def read_back(self) -> Proof:
         """In place."""
@@ -176,14 +176,26 @@ def test_a_full_disk_does_not_keep_a_fault_alive(
     assert Journal(tmp_path, "stack-1").open_faults() == []
 
 
-def test_a_failed_injection_is_healed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may have failed half-way."""
-    injector = Breakable(inject_fails=True)
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (HarnessError("cannot"), "cannot"),
+        (
+            KeyError("x"),
+            "internal error in lendchaos: KeyError: 'x'; please report it",
+        ),
+    ],
+)
+def test_a_failed_injection_is_healed_too(
+    error: Exception, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have failed half-way; a mistake in lendchaos is named as one."""
+    injector = Breakable(inject_fails=error)
     fact = walk(injector, tmp_path, monkeypatch)
 
     assert injector.heals == 1
     assert fact is not None
-    assert fact.error == "injection: cannot"
+    assert fact.error == f"injection: {told}"
 
 
 def test_what_is_called_off_while_it_gets_ready_is_not_injected(

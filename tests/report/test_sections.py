@@ -208,7 +208,7 @@ def test_every_meaning_of_recovered_is_told_apart() -> None:
         "fewer than 1 % fail, for good 1.9 s after the last heal 1.6 s or more cannot be measured",
         "last borrower had stopped waiting in vain a request waits up to its timeout of 2 s 3.7 s",
         (
-            "answers as quick as before fewer than 5 % take longer than 100 ms 4.2 s after the last"
+            "latency back to normal fewer than 5 % take longer than 100 ms 4.2 s after the last"
             " heal 3.9 s to 4.6 s yes"
         ),
         "A request waits for its answer for up to 2 s (the request timeout).",

@@ -155,6 +155,6 @@ def test_a_stack_that_leads_elsewhere_is_refused(up: Callable[..., None]) -> Non
     up(service_url="http://10.0.0.7:2")
 
     assert refusal() == (
-        "the service is elsewhere: 10.0.0.7 is not this machine: faults go there only with"
-        " --allow-target 10.0.0.7"
+        "the service is elsewhere: 10.0.0.7 is another machine: name it with"
+        " --allow-target 10.0.0.7 to send faults there"
     )

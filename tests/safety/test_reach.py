@@ -97,7 +97,7 @@ def test_another_machine_must_be_named(changes: dict[str, Any], what: str, stack
     line = str(caught.value)
     require_reach(elsewhere, ["10.1.2.3"])
 
-    assert line.startswith(f"{what} is elsewhere: 10.1.2.3 is not this machine")
+    assert line.startswith(f"{what} is elsewhere: 10.1.2.3 is another machine")
     assert "--allow-target 10.1.2.3" in line
     assert "\n" not in line
     assert "u:p@" not in line

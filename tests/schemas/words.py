@@ -274,7 +274,6 @@ WORDS = {
     "PreviewDocument.host": "Address of the target; null: the local stack",
     "target_class": "The user's class of the target; null: it speaks our contract",
     "UserReference.module": "The module that has it",
-    "UserReference.name": "Name of the class; empty: the only one of the module",
     "UserReference.folder": "Where the module is looked for first",
     "visible": "The least impairment that such a run shows; null where nothing was measured",
     "blast_radius": "What the run may touch, and what nothing touches",
@@ -287,7 +286,7 @@ WORDS = {
     "ReportDocument.figures": "Path of verdict.json",
     "ShownRun.figures": "What was measured, by figure; null where it was not",
     "regressions": "Figures that have become worse, by evidence",
-    "not_alike": "Conditions that differ: with any of them nothing is claimed",
+    "not_alike": "Conditions that differ: with any of them there is no conclusion",
     "tested_differs": "What else differs: what was tested",
     "notes": "What happened to the lists before, in words",
     "Record.notes": "What someone wrote down, in the order of time",
@@ -360,14 +359,13 @@ WORDS = {
     "found": "What came of it",
     "Check.found": "What this machine has",
     "checks": "Everything that was looked at",
-    # --- explain ---
+    # --- explain, stacks ---
     "Entry.code": "The code",
     "weight": "What it does to a verdict",
     "decided": "How it is decided",
     "causes": "What usually causes it",
     "next_step": "What to do next",
     "docs": "The page that has more, from the root of the project; null: none",
-    # --- stacks ---
     "stack_id": "Name of the stack, other for each",
     "state_dir": "Path of the folder that it is kept in",
     "edge_url": "Where borrowers reach it",

@@ -1,11 +1,11 @@
 """Runs side by side, and against a baseline: what differs, by how much, and what so few can show.
 
 Pure. A claim needs five runs of each side, an order that chance makes rarer than 5 % over all
-figures together, and a shift that is worth a word. Without all three both lists are shown and
-nothing is claimed: neither a regression nor, from a lucky run, an improvement.
+figures together, and a shift that is worth a word. Without all three both lists are shown without
+a conclusion: neither a regression nor, from a lucky run, an improvement.
 
-Under other conditions of measuring every figure means something else, and no claim is made. What
-was tested may differ: to see what that does is what a comparison is for. The comparison names both.
+Under other conditions of measuring every figure means something else, so a comparison draws no
+conclusion. What was tested may differ: a comparison is there to show what that does. It names both.
 """
 
 import math
@@ -92,7 +92,7 @@ class ComparedFigure:
 class Comparison:
     """What there is to say; ``baseline`` is None where runs are only shown side by side.
 
-    ``not_alike`` are differences of the conditions: with any of them nothing is claimed.
+    ``not_alike`` are differences of the conditions: with any of them there is no conclusion.
     ``tested`` is what else differs, ``notes`` what happened to the lists before.
     """
 

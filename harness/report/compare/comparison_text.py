@@ -49,7 +49,7 @@ def warnings(comparison: Comparison) -> list[str]:
     these, baseline = comparison.these, comparison.baseline
     before = baseline.money if baseline else []
     out = [f"{run.run_id} is left out: {run.left_out}" for run in these.runs if run.left_out]
-    unlike = "not comparable, so nothing is claimed" if baseline else "the runs are not alike"
+    unlike = "not comparable, so there is no conclusion" if baseline else "the runs are not alike"
     return [
         *(f"warning: REGRESSION of {r.figure.meaning}: {_told(r)}" for r in comparison.regressions),
         *(f"warning: MONEY: {text}" for text in these.money),
@@ -69,7 +69,7 @@ def what_it_can_show(comparison: Comparison) -> str:
     first, second = len(these.counted), len(baseline.counted)
     both = f"{first} against {second}"
     if comparison.not_alike:
-        return f"{both}, under different conditions: nothing is claimed."
+        return f"{both}, under different conditions: no conclusion."
     if min(first, second) < RUNS_LEAST:
         least = smallest_p(RUNS_LEAST, RUNS_LEAST)
         return (
@@ -254,7 +254,7 @@ class ComparisonDocument:
     """What `lendchaos compare --json` prints.
 
     ``baseline`` is None where runs are only put side by side. With any difference in ``not_alike``
-    nothing is claimed.
+    there is no conclusion.
     """
 
     scenario: str

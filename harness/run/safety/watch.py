@@ -102,7 +102,7 @@ class SafetyWatch:
         return ()
 
     def _guard(self, watch: Callable[[], None]) -> None:
-        """An error of ours must not look like a run without harm: without its watch, a run ends."""
+        """An error of lendchaos must not look like a run without harm: a run without a watch ends."""
         try:
             watch()
         except Exception as error:  # noqa: BLE001

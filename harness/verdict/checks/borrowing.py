@@ -36,7 +36,7 @@ _THAN = {
     "account": "the borrower's",
     "status or payout": "the borrower was told",
 }
-_FOR_NOTHING = "borrow for a limit that nothing was taken from"
+_FOR_NOTHING = "refused for an exhausted limit that was untouched"
 _Span = tuple[int, int]
 
 
@@ -123,7 +123,6 @@ def false_decline(case: Case) -> Iterator[Finding]:
     if len(for_nothing):
         kinds[_FOR_NOTHING] = len(for_nothing)
     common = ", ".join(f"{kind} ({count})" for kind, count in kinds.most_common(3))
-    common = common.replace(_FOR_NOTHING, "refused for an exhausted limit that was untouched")
     count = len(np.union1d(refused.arrival, borrows.arrival))
     asked = int((~operations.dropped).sum())
     yield fail(

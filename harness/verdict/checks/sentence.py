@@ -258,7 +258,7 @@ def _slow(case: Case) -> str:
 def _money(case: Case, told: set[str], *, partly: bool) -> str:
     """What became of the money, but for the findings that were ``told`` before.
 
-    Of a ledger that was read ``partly`` nothing is claimed that only all of it shows.
+    Of a ledger that was read ``partly`` only what a part can show is stated.
     """
     result, violated = case.reconciled.result, "invariant_violated" in told
     if not result.ledger_read:
