@@ -180,10 +180,7 @@ def test_a_full_disk_does_not_keep_a_fault_alive(
     ("error", "told"),
     [
         (HarnessError("cannot"), "cannot"),
-        (
-            KeyError("x"),
-            "internal error in lendchaos: KeyError: 'x'; please report it",
-        ),
+        (KeyError("x"), "internal error in lendchaos: KeyError: 'x'; please report it"),
     ],
 )
 def test_a_failed_injection_is_healed_too(

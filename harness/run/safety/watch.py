@@ -102,7 +102,7 @@ class SafetyWatch:
         return ()
 
     def _guard(self, watch: Callable[[], None]) -> None:
-        """An error of lendchaos must not look like a run without harm: a run without a watch ends."""
+        """An error of lendchaos must not look like a run without harm: unwatched, a run ends."""
         try:
             watch()
         except Exception as error:  # noqa: BLE001
