@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from harness.verdict.measure.borrowers import (
     P_RESOLVED,
+    AffectedBorrowers,
     BorrowerTries,
-    Who,
     affected_of,
     came_and_failed,
     tail,
@@ -45,7 +45,7 @@ def simulated(
     workers: int = 2,
     timeline: Timeline | None = None,
     episodes: tuple[Episode, ...] = (),
-) -> Who:
+) -> AffectedBorrowers:
     """Tries as the plan sends them, of which that share fails at random, and of ``locked`` of the
     borrowers every one.
     """
