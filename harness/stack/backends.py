@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from harness.core.processes import ProcessRef
 from harness.plan.layout import StackLayout
 from harness.plan.plan import Settings
 from harness.plan.target_parts import TargetParts
@@ -65,8 +66,11 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def bring_up(self, progress: Progress = silent) -> Stack:
-        """The stack, which is up; UsageError and HarnessError as the methods before."""
+    def bring_up(self, progress: Progress = silent, owner: ProcessRef | None = None) -> Stack:
+        """The stack, which is up; UsageError and HarnessError as the methods before.
+
+        One that comes up now goes down when its ``owner`` has died, if it has one.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +111,12 @@ class LocalBackend(Backend):
             find_toxiproxy()
             find_postgres()
 
-    def bring_up(self, progress: Progress = silent) -> Stack:
+    def bring_up(self, progress: Progress = silent, owner: ProcessRef | None = None) -> Stack:
         """The one that is up, or a new one."""
         running = load_state(self.folder)
         if running is None:
             progress("bringing the local stack up")
-        return up(self._settings(running), self.folder, progress, self.allow_targets)
+        return up(self._settings(running), self.folder, progress, self.allow_targets, owner)
 
     def _settings(self, running: Stack | None) -> StackSettings:
         known = (running and running.settings) or StackSettings()
@@ -183,9 +187,11 @@ class AttachedBackend(Backend):
         if asks:
             require_answer(self._service_url, self.parts)
 
-    def bring_up(self, progress: Progress = silent) -> Stack:
+    def bring_up(self, progress: Progress = silent, owner: ProcessRef | None = None) -> Stack:
         """Proxies in front of it, and the processes that its target declares."""
-        return attach(self.url, self.folder, self.allow_targets, progress, self.parts)
+        return attach(
+            self.url, self.folder, self.allow_targets, progress, parts=self.parts, owner=owner
+        )
 
     @property
     def _service_url(self) -> str:

@@ -52,7 +52,9 @@ def attach(
     state_dir: Path | None = None,
     allow_targets: Collection[str] = (),
     progress: Progress = silent,
+    *,
     parts: TargetParts | None = None,
+    owner: ProcessRef | None = None,
 ) -> Stack:
     """Puts the edge link in front of a running service; the same stack if it is there already.
 
@@ -60,7 +62,7 @@ def attach(
     (None: `default_state_dir`), ``allow_targets`` are hosts beside loopback that may be touched,
     and ``progress`` gets one line on what takes time. ``parts`` are what the target declares of
     itself: its further links, and processes that are started and end with the stack. Without any
-    it speaks our contract.
+    it speaks our contract. The death of the ``owner`` takes a stack down, as for `up`.
 
     Raises:
         UsageError: The URL cannot be a target, a host is not allowed, or LENDING_ADMIN_TOKEN is not
@@ -88,7 +90,8 @@ def attach(
             return _same(running, progress)
         register.prepared()  # reports what is wrong with it before anything is built or started
         toxiproxy = provide_toxiproxy(progress).path
-        return launch(_attached(service_url, token, state_dir, toxiproxy, parts), progress)
+        spec = _attached(service_url, token, state_dir, toxiproxy, parts)
+        return launch(replace(spec, owner=owner), progress)
 
 
 def _attached(

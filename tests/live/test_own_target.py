@@ -1,5 +1,6 @@
 """A lender that speaks nothing of our contract is planned, told before, run and judged."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from harness.core.ports import choose_ports
-from tests.live.conftest import SHORT, Run, Runner, judged
+from harness.stack.folder import ATTACHED
+from harness.stack.state import load_state
+from tests.live.conftest import ROOT, SHORT, Run, Runner, judged
+from tests.live.test_pytest_plugin import run_pytest
 
 pytestmark = pytest.mark.live
 HERE = Path(__file__).parent
@@ -39,6 +43,17 @@ class A(Target):
     url = "http://127.0.0.1:1"
     def borrow(self, ask):
         return {}
+"""
+
+
+TEST = """from harness import Load, Scenario
+
+
+def test_lends(chaos_run):
+    load = Load(rate=30, warm_up="500ms", baseline="3s", recovery="2s")
+    run = chaos_run(Scenario(load=load, target="lender:Tiny"), ledger_settle="1s")
+    assert run.passed, run
+    assert run.lost == 0
 """
 
 
@@ -154,6 +169,33 @@ def test_a_planted_defect_is_found_in_its_ledger(
     assert run.findings[found] == "fail"
     assert money(run)[found] > 1
     assert "EUR at risk" in run.output
+
+
+def test_one_journey_is_tried(home: Path) -> None:
+    """What its class declares is brought up for it, and taken down afterwards."""
+    file = scenario_in(home, cut=False)
+    command = [sys.executable, "-m", "harness.apps.cli", "try", file.name, "--state-dir", "state"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=home, env=environment
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "POST /api/credits" in done.stdout
+    assert asked(home) <= DECLARED
+    assert load_state(home / "state" / ATTACHED) is None
+
+
+def test_a_scenario_of_a_test_finds_the_target_beside_it(home: Path) -> None:
+    """Wherever pytest was started."""
+    folder = home / "tests" / "chaos"
+    folder.mkdir(parents=True)
+    shutil.move(home / "tiny_target.py", folder / "lender.py")
+    (folder / "test_lender.py").write_text(TEST)
+    done = run_pytest(home, "tests/chaos/test_lender.py", "--chaos-state-dir=state")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert asked(home) == DECLARED
 
 
 def test_a_dry_run_tells_all_that_would_be_asked(home: Path, runner: Runner) -> None:

@@ -1,5 +1,6 @@
 """`lendchaos try`: one journey of a scenario's borrower, before a run is made of it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from harness.apps.cli.completing import scenarios
 from harness.apps.cli.console import StateDir, exit_codes, say
 from harness.apps.cli.run_help import SCENARIO_HELP, own_option
 from harness.core.forwarding import listening
+from harness.core.processes import identify
 from harness.run.given_options import given
 from harness.run.locust_process import dry_run, find_scenario, shared_stack, try_scenario
 from harness.run.preview import PreviewDocument, read_preview
@@ -85,7 +87,7 @@ def _brought_up(shown: PreviewDocument, options: list[str], allowed: list[str]) 
     )
     with held_alone(backend.folder, "try", shown.scenario):
         running = load_state(backend.folder)
-        backend.bring_up(say)
+        backend.bring_up(say, identify(os.getpid()))
         try:
             yield
         finally:
