@@ -102,7 +102,7 @@ class Place:
         name: StackLink(name, "127.0.0.1:9", "127.0.0.1:9") for name in ("edge", "database")
     }
     wires: ClassVar[dict[str, Wire]] = {}
-    settings, layout = StackSettings(), LOCAL
+    settings, layout, runs_service = StackSettings(), LOCAL, True
 
     def __init__(self, state_dir: Path) -> None:
         self.state_dir = self.log_dir = state_dir
