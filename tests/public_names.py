@@ -59,14 +59,16 @@ def _class(name: str, kind: type, ours: str) -> Iterator[str]:
         parameters = inspect.signature(kind).parameters.values()
         yield from (f"        {text}," for text in _parameters(parameters))
         yield "    )"
-    yield from sorted({line for each in own for line in _members(kind, each)})
+    yield from _members(kind, own)
 
 
-def _members(kind: type, owner: type) -> Iterator[str]:
-    """What one class of the line of ancestors adds, as it counts for ``kind``."""
+def _members(kind: type, own: list[type]) -> Iterator[str]:
+    """What these classes of the line of ancestors add, each as it counts for ``kind``."""
     fields = {each.name for each in _fields(kind)}
-    annotated = inspect.get_annotations(owner)
-    for name in {**annotated, **vars(owner)}:
+    annotated: dict[str, Any] = {}
+    for each in reversed(own):
+        annotated |= inspect.get_annotations(each)
+    for name in sorted({*annotated, *(name for each in own for name in vars(each))}):
         if (name.startswith("_") and name != "__call__") or name in fields:
             continue
         if text := _member(name, inspect.getattr_static(kind, name, None), annotated.get(name)):

@@ -1,6 +1,7 @@
 """Dataclasses that a scenario file builds: a mistake is met where it is made, in one line."""
 
 import difflib
+import inspect
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -25,6 +26,12 @@ class CheckedClass(type):
     RENAMED: ClassVar[dict[str, str]] = {}
     CHECKS_TYPES: ClassVar[bool] = False
     """Whether ``problems`` looks at types, too."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """How one is made, for editors and `help`, from which the method below would hide it."""
+        found = inspect.signature(cls.__init__)  # type: ignore[misc]  # of the class itself
+        return found.replace(parameters=list(found.parameters.values())[1:])
 
     def __call__(cls: type[T], *args: Any, **kwargs: Any) -> T:
         """Make one, or say why it cannot be."""
