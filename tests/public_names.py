@@ -59,7 +59,7 @@ def _class(name: str, kind: type, ours: str) -> Iterator[str]:
         parameters = inspect.signature(kind).parameters.values()
         yield from (f"        {text}," for text in _parameters(parameters))
         yield "    )"
-    yield from _members(kind, own)
+    yield from sorted(_members(kind, own))
 
 
 def _members(kind: type, own: list[type]) -> Iterator[str]:
@@ -68,7 +68,7 @@ def _members(kind: type, own: list[type]) -> Iterator[str]:
     annotated: dict[str, Any] = {}
     for each in reversed(own):
         annotated |= inspect.get_annotations(each)
-    for name in sorted({*annotated, *(name for each in own for name in vars(each))}):
+    for name in {*annotated, *(name for each in own for name in vars(each))}:
         if (name.startswith("_") and name != "__call__") or name in fields:
             continue
         if text := _member(name, inspect.getattr_static(kind, name, None), annotated.get(name)):
