@@ -124,6 +124,7 @@ def test_a_value_is_compared_as_json_has_it(value: Any, found: Any, matches: boo
         ((4, failed), True),
         (((401, "code", "TOKEN_EXPIRED"), failed), True),
         ((401, throttled), True),
+        ((4, unknown), True),
         ((401, declined("credit")), False),
         ((500, failed), True),
     ],

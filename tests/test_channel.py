@@ -16,7 +16,8 @@ from harness.load.load_protocol import (
 )
 
 ECHO = """
-from harness.load.channel import Channel, Interrupted
+from harness.core.errors import Interrupted
+from harness.load.channel import Channel
 channel = Channel()
 print("stray output of a library")
 while (message := channel.receive(5.0)) is not None:

@@ -22,6 +22,7 @@ from harness.apps.locust import web
 from harness.apps.locust.planning import run_time, settings_from
 from harness.core import durations
 from harness.core.errors import UsageError
+from harness.core.numbers import decimal, decimal_text
 from harness.plan.objectives import KINDS
 from harness.plan.plan import Scenario
 from harness.plan.resilience import read, schema_text
@@ -179,3 +180,11 @@ def test_the_published_pattern_says_the_same() -> None:
     for value in [*WRONG, "", " ", "  ", True, None]:
         assert not of_seconds.is_valid(value), value
         assert not of_milliseconds.is_valid(value), value
+
+
+def test_a_number_as_text_is_read_back_or_refused() -> None:
+    """One that is none, or has too many digits, is refused by who reads it."""
+    for number in (0.00001, 1 / 3, 0.1 + 0.2, 999_999_999_999.5, 0.0):
+        assert decimal(decimal_text(number)) == pytest.approx(number, abs=1e-15)
+    for number in (float("inf"), float("nan"), 1e14, 1e300):
+        assert decimal_text(number) == str(number)

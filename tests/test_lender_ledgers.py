@@ -294,6 +294,12 @@ def test_a_listed_loan_may_lack_what_other_clients_do_not_send(
         loans[2:] = [{"id": 3, **lacking}]
         with pytest.raises(HarnessError, match=f"a loan of this run has no {lacks}"):
             ours.of(ledger.listing(0, NO_PATIENCE)[0])
+    spelt = replace(declared, columns={**COLUMNS, "payments": "paid_out"}).of(Euros(url))
+    loans[2:] = [{"id": 3, "ref": 3, "meta": {"who": "a", "key": "k"}, "sum": 1, "payouts": 1}]
+    with pytest.raises(HarnessError, match="a loan of this run has no paid_out"):
+        ours.of(spelt.listing(0, NO_PATIENCE)[0])
+    loans[0]["paid_out"] = 0
+    assert [entry.disbursements for entry in ours.of(spelt.listing(0, NO_PATIENCE)[0])] == [0]
     with pytest.raises(HarnessError, match="a loan has no seq"):
         replace(declared, columns={**COLUMNS, "cursor": "seq"}).of(Euros(url)).page(0)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, Interrupted
 from harness.core.http_calls import NO_PATIENCE
 from harness.core.http_messages import Reply
 from harness.history.events import Step
@@ -106,6 +106,27 @@ def test_what_it_raises_is_told_with_its_place() -> None:
         having(borrow=lambda: None).borrow(ASK)
 
 
+def test_who_asks_for_an_end_is_no_mistake() -> None:
+    """What is called during a wait may raise `Interrupted`."""
+
+    def interrupted(*_: Any) -> Any:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        having(headers=interrupted).headers(ACCOUNT)
+
+
+@pytest.mark.parametrize("name", ["borrow", "headers"])
+def test_a_borrower_who_does_not_exist_may_not_be_known(name: str) -> None:
+    """Accounts may be those of a pool: what is asked of one is shown as far as it is known."""
+    pool: dict[str, str] = {}
+    target = having(**{name: lambda _, asked: pool[getattr(asked, "id", "0")]})
+    told = [line for line in declared(target) if line.startswith("borrow: ")]
+
+    assert "not known before the run" in told[0]
+    assert "KeyError" in told[0]
+
+
 def test_what_is_right_passes() -> None:
     """Also where Requests come one by one, and where another class brings the method."""
 
@@ -138,9 +159,9 @@ def test_what_is_right_passes() -> None:
 def test_it_is_met_before_anything_is_sent(name: str) -> None:
     """By a dry run, and by what sets borrowers up, for a run and for `lendchaos try`."""
     more = {"loans": lambda *_: ()} if name == "find_by_key" else {}
-    target = having(**{name: fails}, **more)
+    target = having(**{name: lambda *_: None.name}, **more)  # type: ignore[attr-defined]
     for use in (declared, lambda target: AccountProvisioner(target, target.url, print)):
-        with pytest.raises(UserCodeError, match=f"Wrong.{name} raised KeyError"):
+        with pytest.raises(UserCodeError, match=f"Wrong.{name} raised AttributeError"):
             use(target)
 
 

@@ -33,6 +33,10 @@ class UsageError(Exception):
     exit_code: ClassVar[int] = 2
 
 
+class Interrupted(Exception):  # noqa: N818  # not an error: someone asked for it
+    """The load process asked to stop, or died, before the load had begun."""
+
+
 def internal_error(error: BaseException, place: str = "") -> str:
     """What people read of a mistake in lendchaos itself; ``place`` is where it arose, if known."""
     where = f" in {place}" if place else ""

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt, Le  # pydantic knows these, and most commands go without it
 
 INTEGER_MAX = 10**18
+_WHOLE_MAX = 1e12
 NS_MAX = 2**62
 """In nanoseconds 146 years: of a machine's clock, which begins when it starts, and since 1970."""
 SPAN_SECONDS_MAX = 31 * 24 * 3600.0
@@ -35,7 +36,12 @@ def decimal(text: str) -> float:
 
 
 def decimal_text(number: float, places: int = 15) -> str:
-    """A number as `decimal` reads it: never with an exponent, and without noise behind places."""
+    """A number as `decimal` reads it: never with an exponent, and without noise behind places.
+
+    One that is no number or has more digits is written as Python does, and `decimal` refuses it.
+    """
+    if not abs(number) < _WHOLE_MAX:
+        return str(number)
     text = f"{round(Decimal(str(number)), places):f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 
+from harness.core.errors import Interrupted
 from harness.history.events import SafetyStop
 from harness.history.run_facts import RunEndedBy
 from harness.load import load_protocol as protocol
@@ -18,10 +19,6 @@ from harness.load import load_protocol as protocol
 CLOSE_SECONDS_MAX = 5.0
 Received = protocol.FromLoad | protocol.StopLoad | SafetyStop
 """From the load process, or of this process itself."""
-
-
-class Interrupted(Exception):  # noqa: N818  # not an error: someone asked for it
-    """The load process asked to stop, or died, before the load had begun."""
 
 
 class Channel:

@@ -227,7 +227,7 @@ class Journeys:
     def _call(self, act: _Act, journey: Journey) -> Classification:
         """What a step of the scenario came to; BrokenStepError where it did what it may not."""
         try:
-            judged = call_step(act, journey)
+            judged = call_step(act, journey, is_borrow=journey.step is Step.BORROW)
         except BrokenStepError as error:
             journey.broken = journey.broken or error
         if journey.broken is not None:

@@ -29,7 +29,7 @@ class BrokenStepError(Exception):
     """A step of the scenario is wrong; the text begins with the file and line of it."""
 
 
-def call_step(act: Callable[[J], Any], journey: J) -> Classification:
+def call_step(act: Callable[[J], Any], journey: J, *, is_borrow: bool) -> Classification:
     """What a step came to.
 
     Raises:
@@ -46,7 +46,7 @@ def call_step(act: Callable[[J], Any], journey: J) -> Classification:
         raise BrokenStepError(str(error)) from error
     except BaseException as error:
         raise BrokenStepError(f"{place_of(error)}: {name} raised {message_of(error)}") from error
-    return require_valid(judged, act, is_borrow=name == "borrow")
+    return require_valid(judged, act, is_borrow=is_borrow)
 
 
 def require_valid(judged: Any, made_by: Callable[..., Any], *, is_borrow: bool) -> Classification:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harness.core.connections import forget_libpq_variables
 from harness.core.disk import DISK_ERRORS, refusal
-from harness.core.errors import HarnessError, UsageError, internal_error
+from harness.core.errors import HarnessError, Interrupted, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.rows import plain
 from harness.faults.foreign_sessions import LockGuard
@@ -33,7 +33,7 @@ from harness.history.kept_record import KeptRecord
 from harness.history.reader import RunReader
 from harness.history.run_facts import LOCAL_STACK, ErrorRecord
 from harness.load import load_protocol as protocol
-from harness.load.channel import Channel, Interrupted
+from harness.load.channel import Channel
 from harness.plan.plan import Plan
 from harness.report import terminal_text
 from harness.report.write_report import write

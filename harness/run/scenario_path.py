@@ -63,12 +63,17 @@ def names_target(path: Path) -> bool:
 
 
 def _sets_target(node: ast.AST) -> bool:
-    """Of a scenario: a fault may have a target, too."""
+    """Of a scenario: a fault may have a target, too, which is no class and no file."""
     if not isinstance(node, ast.Call):
         return False
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-    said = (word.value for word in node.keywords if word.arg == "target")
-    return name in ("Scenario", "replace") and any(getattr(one, "value", True) for one in said)
+    for said in (word.value for word in node.keywords if word.arg == "target"):
+        text = getattr(said, "value", None) if isinstance(said, ast.Constant) else None
+        if isinstance(said, ast.Constant):
+            is_class = isinstance(text, str) and (":" in text or text.endswith(".py"))
+            return is_class or (name == "Scenario" and bool(text))
+        return name in ("Scenario", "replace")
+    return False
 
 
 def _sets_scenario(node: ast.stmt) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from harness.core.user_module import UserReference, class_in, imported
+from harness.core.errors import UsageError
+from harness.core.user_module import UserReference, class_in, imported, raised
 from harness.plan.layout import POSTGRESQL, LayoutLink, LayoutPart, StackLayout, protocol_of
 from harness.plan.target_parts import ProgramSpec, TargetParts
 from harness.stack.addresses import is_same_address
@@ -45,7 +46,11 @@ def _started(programs: Mapping[str, ProgramSpec]) -> Iterable[StackPart]:
 
 def _own_part(reference: UserReference) -> StackPart:
     base: Any = StackPart
-    return cast("StackPart", class_in(imported(reference, _PART), reference, base, _PART)())
+    kind = class_in(imported(reference, _PART), reference, base, _PART)
+    try:
+        return cast("StackPart", kind())
+    except Exception as error:
+        raise UsageError(f"{_PART} {reference}: {raised(error, None)}") from error
 
 
 def local_layout(settings: StackSettings | None = None, stack: Stack | None = None) -> StackLayout:
@@ -82,8 +87,7 @@ def attached_layout(
     """
     declared = parts or TargetParts(health=HEALTH_PATH)
     programs = {name: program.started({}) for name, program in declared.programs.items()}
-    own = [kind() for kind in declared.processes.values() if isinstance(kind, type)]
-    runs = [*ATTACHED_PARTS, *_started(programs), *own]
+    runs = [*ATTACHED_PARTS, *_started(programs), *map(_own_part, declared.own_parts.values())]
     at = {part.listens: part.group for part in runs if part.listens}
 
     def behind(upstream: str) -> str:

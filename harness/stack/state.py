@@ -26,7 +26,7 @@ from harness.stack.namespaces import Wire, remove
 from harness.stack.register import RegisterEntry
 from harness.stack.run_lock import has_supervisor
 
-SCHEMA = 2
+SCHEMA = 3
 EDGE, DATABASE = Role.EDGE.value, Role.DATABASE.value
 HEALTH_PATH = "/healthz"
 """Answered by every service that can be attached, and by each HTTP process of the stack."""

@@ -166,8 +166,8 @@ def denies_session(answer: Answer, judged: Classification) -> bool:
 
     The status alone says so, whatever the rules of a lender make of it.
     """
-    unauthorized = answer.status == HTTPStatus.UNAUTHORIZED
-    return unauthorized and judged.outcome is Outcome.FAILED and judged.decline is None
+    failed = judged.outcome in (Outcome.FAILED, Outcome.INDETERMINATE)
+    return answer.status == HTTPStatus.UNAUTHORIZED and failed and judged.decline is None
 
 
 def may_have_worked(answer: Answer) -> bool:

@@ -4,7 +4,7 @@ The class is asked for the requests of a borrower who does not exist, and nothin
 """
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from harness.history.events import Step
 from harness.plan.population import AccountClass
@@ -14,6 +14,7 @@ from harness.target.http_ledger import HttpLedger
 from harness.target.interface import Target
 from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
 from harness.target.sql_ledger import SqlLedger
+from harness.target.user_methods import UserCodeError
 
 _NAME, _KEY = "180000000000000", "00000000-0000-0000-0000-000000000000"
 _ACCOUNT = BorrowerAccount(_NAME, id="0", password="password", token="token")  # noqa: S106  # of no one
@@ -34,29 +35,48 @@ def absent(target: Target) -> tuple[str, ...]:
     return tuple(found)
 
 
-def steps_of(target: Target) -> dict[str, Request]:
-    """The request of each step that the target has, as it leaves; UsageError where a method of the
-    class raises, or makes none.
+def steps_of(target: Target) -> list[str]:
+    """The request of each step that the target has, as it leaves, in words.
+
+    UsageError where a method of the class raises, or makes none. One that knows nothing of a
+    borrower who does not exist is no mistake.
     """
     profile = target.profile
     ask = LoanRequest(_ACCOUNT, _KEY, profile.trial_amount, currency=profile.currency)
-    made: dict[str, Request] = {}
+    made: dict[str, Callable[[], Request]] = {}
     if target.offers(Step.LOG_IN):
-        made["log-in"] = target.log_in(_ACCOUNT)
+        made["log-in"] = lambda: target.log_in(_ACCOUNT)
     if target.offers(Step.CREDIT_LINE):
-        made["credit line"] = target.credit_line(_ACCOUNT)
-    made["borrow"] = target.borrow(ask)
+        made["credit line"] = lambda: target.credit_line(_ACCOUNT)
+    made["borrow"] = lambda: target.borrow(ask)
     if target.finds_by_key:
-        made["by key"] = target.find_by_key(_ACCOUNT, _KEY)
-    return {what: target.addressed(request, _ACCOUNT) for what, request in made.items()}
+        made["by key"] = lambda: target.find_by_key(_ACCOUNT, _KEY)
+    return [text for what, make in made.items() for text in _told(target, what, make)]
 
 
 def _requests(target: Target) -> Iterator[str]:
     limit = target.profile.limit_of(AccountClass.GOOD)
     new = NewAccount(_NAME, "password", AccountClass.GOOD, limit)
-    set_up = [f"set-up: {target.addressed(request)}" for request in target.accounts([new])]
-    yield from dict.fromkeys(set_up or ["set-up: no request"])
-    yield from (f"{what}: {request}" for what, request in steps_of(target).items())
+    yield from _told(target, "set-up", lambda: target.accounts([new]), account=None)
+    yield from steps_of(target)
+
+
+def _told(
+    target: Target,
+    what: str,
+    make: Callable[[], Request | Sequence[Request]],
+    account: BorrowerAccount | None = _ACCOUNT,
+) -> Iterator[str]:
+    try:
+        made = make()
+        requests = [made] if isinstance(made, Request) else made
+        texts = [f"{what}: {target.addressed(request, account)}" for request in requests]
+    except UserCodeError as error:
+        if not isinstance(error.__cause__, LookupError | ValueError):
+            raise
+        yield f"{what}: not known before the run ({error})"
+        return
+    yield from dict.fromkeys(texts or [f"{what}: no request"])
 
 
 def _health(target: Target) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A lender's ledger as its own API lists it, read at the service itself, around every link."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -94,13 +94,18 @@ class HttpLedger(Ledger):
         if not isinstance(listed, list):
             where = self.entries or "the answer"
             raise HarnessError(f"the audit listing is not as declared: {where} is no list")
-        return moving([self._entry(row) for row in listed], after)
+        columns = self.columns.items()
+        nowhere = {n for n, path in columns if all(value_at(r, path) is ABSENT for r in listed)}
+        return moving([self._entry(row, nowhere) for row in listed], after)
 
-    def _entry(self, row: Any) -> LedgerEntry:
-        """A field that a row lacks is null; a row of this run must have the needed ones."""
+    def _entry(self, row: Any, nowhere: Collection[str]) -> LedgerEntry:
+        """A field that a row lacks is null; a row of this run must have the needed ones, and those
+        that no row has: their names are misspelt, most likely.
+        """
         found = {name: value_at(row, path) for name, path in self.columns.items()}
         missing = [name for name, value in found.items() if value is ABSENT]
-        lacks = ", ".join(self.columns[name] for name in missing if name in REQUIRED)
+        needed = {*REQUIRED, *nowhere}
+        lacks = ", ".join(self.columns[name] for name in missing if name in needed)
         if "cursor" in missing:
             raise HarnessError(f"the audit listing is not as declared: a loan has no {lacks}")
         entry = entry_of(found | dict.fromkeys(missing), self.minor, self.statuses)

@@ -123,6 +123,7 @@ class KeyQuestions:
         self._tokens: dict[int, str] = {}
         self._locks: dict[int, threading.Lock] = {}
         self._begun_s = 0.0
+        self._told: set[str] = set()
 
     def ask(self, asked: Collection[SentKey]) -> dict[str, Loans | None]:
         """The loans under each key; an empty tuple for none, None where the answer is not clear.
@@ -170,11 +171,16 @@ class KeyQuestions:
                 account = borrower.as_seen(self._log_in_again(borrower))
                 reply = self._call(target.find_by_key(account, sent.key), account)
             return target.loans(reply)
-        except UserCodeError as error:
-            self._source.progress(f"no clear answer: {error}")
+        except (HarnessError, UserCodeError, *UNREADABLE) as error:
+            # What a class of the user's says, once: else every key would repeat it.
+            if isinstance(error, UserCodeError) or not target.finds_by_key:
+                self._tell(f"no clear answer: {error}")
             return None
-        except (HarnessError, *UNREADABLE):
-            return None
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            self._source.progress(text)
 
     def _log_in_again(self, borrower: ProvisionedBorrower) -> str:
         """A fresh session, asked for once for each borrower; raises what `_loans` catches."""

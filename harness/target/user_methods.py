@@ -11,7 +11,7 @@ from functools import wraps
 from traceback import extract_tb
 from typing import Any
 
-from harness.core.errors import HarnessError, UsageError
+from harness.core.errors import HarnessError, Interrupted, UsageError
 from harness.core.places import is_theirs, message_of, place_of, place_of_function
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
@@ -43,8 +43,8 @@ class Method:
 def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> None:
     """Have a class of the user's raise ``error`` for mistakes in its methods of these names.
 
-    `HarnessError` and `UserCodeError` pass: they say what they mean. Those of lendchaos's own
-    classes stay as they are: a mistake in them is none of the user's.
+    `HarnessError`, `UserCodeError` and `Interrupted` pass: they say what they mean. Methods of
+    lendchaos's own classes stay as they are: a mistake in them is none of the user's.
     """
     for name, method in methods.items():
         found = inspect.getattr_static(kind, name, None)
@@ -60,7 +60,12 @@ def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> 
 def _guarded(
     act: Callable[..., Any], where: str, method: Method, error: type[Exception]
 ) -> Callable[..., Any]:
-    passes: tuple[type[Exception], ...] = (HarnessError, UserCodeError, *method.may_raise)
+    passes: tuple[type[Exception], ...] = (
+        HarnessError,
+        UserCodeError,
+        Interrupted,
+        *method.may_raise,
+    )
 
     @wraps(act)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -52,7 +52,7 @@ class Machine:
         self.folder = folder
         return self
 
-    def bring_up(self, _say: object) -> None:
+    def bring_up(self, _say: object, _owner: object) -> None:
         """Nothing is started."""
         self.asked.append("up")
 

@@ -80,6 +80,7 @@ def test_is_proven_and_healed_on_time(own_stack: Stack, spec: FaultSpec) -> None
     assert fact.healed_ns is not None
     assert fact.inject_called_ns is not None
     assert (fact.healed_ns - fact.inject_called_ns) / 1e9 == pytest.approx(LASTS_SECONDS, abs=0.5)
+    assert Journal(own_stack.state_dir, own_stack.stack_id).open_faults() == []
 
 
 def test_one_fault_of_a_process_may_follow_another(own_stack: Stack) -> None:

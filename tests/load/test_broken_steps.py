@@ -115,6 +115,20 @@ def test_an_earlier_step_without_an_answer_ends_the_journey(
     assert f": {name} returned {said}" in load.broken[0]
 
 
+def test_a_step_may_have_any_name(make_load: Callable[..., Load]) -> None:
+    """Say that of a decorator's inner function."""
+    script = Script(APPROVED)
+    inner = script.borrow
+
+    def wrapper(journey: Journey) -> Classification:
+        return inner(journey)
+
+    cast("Any", script).borrow = wrapper
+    operation = make_load(script).perform()
+
+    assert operation.outcome == "approved"
+
+
 def test_only_the_first_mistake_is_told(make_load: Callable[..., Load]) -> None:
     """The others follow from it, or can wait."""
     load = make_load(Script())

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.faults import BlockingMigration, Freeze, Kill, Partition, Restart, Throttle
 from harness.faults.overlap import can_end, can_silence
 from harness.faults.registry import missing_for
@@ -38,6 +38,40 @@ class Part(StackPart, Killable, Restartable, Pausable):
         """It is not."""
         del yard, child
         return False
+
+
+class Hidden(Part):
+    """It listens nowhere."""
+
+    listens = ""
+
+
+class Brokers(Part, HasPrimary):
+    """Two processes."""
+
+    group = "kafka"
+    one_of_them: ClassVar[str] = "broker"
+    tables: ClassVar[tuple[str, ...]] = ("topic",)
+
+    def names(self, _: Any) -> tuple[str, ...]:
+        """Both."""
+        return ("kafka-1", "kafka-2")
+
+    def primary(self, _: Stack) -> str:
+        """The second."""
+        return "kafka-2"
+
+
+class NoPart:
+    """Something else."""
+
+    group = "book"
+
+
+class Half(StackPart):
+    """One that cannot start."""
+
+    group = "book"
 
 
 def layout_of(parts: TargetParts, links: dict[str, str] | None = None) -> StackLayout:
@@ -73,11 +107,19 @@ def test_a_process_is_asked_what_it_declares(program: Program, fault: Any, told:
 
 def test_a_part_without_an_address_takes_no_fault() -> None:
     """Nothing would show it."""
-    hidden = type("Hidden", (Part,), {"listens": ""})
-
     assert "which this target lacks" in lacks(
-        Kill("book"), layout_of(TargetParts(processes={"book": hidden}))
+        Kill("book"), layout_of(TargetParts(processes={"book": Hidden}))
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [(NoPart, "must be a subclass of StackPart"), (Half, "Can't instantiate abstract class Half")],
+)
+def test_a_class_that_is_no_part_is_refused(kind: type, told: str) -> None:
+    """Before a run, in one line."""
+    with pytest.raises(UsageError, match=told):
+        layout_of(TargetParts(processes={"book": kind}))
 
 
 @pytest.mark.parametrize("upstream", ["127.0.0.1:5432", "localhost:5432", "[::1]:5432"])
@@ -121,18 +163,6 @@ def test_data_is_carried_where_requests_are_known() -> None:
 
 def test_a_part_says_its_roles_and_tables() -> None:
     """None follows from how its group is spelt."""
-
-    class Brokers(Part, HasPrimary):
-        group = "kafka"
-        one_of_them: ClassVar[str] = "broker"
-        tables: ClassVar[tuple[str, ...]] = ("topic",)
-
-        def names(self, _: Any) -> tuple[str, ...]:
-            return ("kafka-1", "kafka-2")
-
-        def primary(self, _: Stack) -> str:
-            return "kafka-2"
-
     layout = layout_of(TargetParts(processes={"kafka": Brokers}))
 
     assert layout.candidates("kafka") == layout.candidates("broker") == ("kafka-1", "kafka-2")

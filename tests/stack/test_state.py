@@ -109,7 +109,7 @@ def test_no_file_is_no_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "[]", "7", '{"schema_version": 2}', '{"kind": "local"}', "\x00\xff"),
+        *("", "{", "[]", "7", '{"schema_version": 3}', '{"kind": "local"}', "\x00\xff"),
         *("[" * 100_000, '{"schema_version":' * 50_000, "9" * 5_000, '{"stack_id": "0123"}'),
     ],
     ids=lambda text: text[:20],
@@ -122,12 +122,12 @@ def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, text: str) -> No
         load_state(tmp_path)
 
 
-@pytest.mark.parametrize("version", [1, 99])
+@pytest.mark.parametrize("version", [1, 2, 99])
 def test_another_version_is_told(tmp_path: Path, version: int) -> None:
     """The fields of another schema are not judged; `lendchaos down` ends such a stack, too."""
     save_state(a_stack(tmp_path))
     (tmp_path / STATE_FILE).write_text(f'{{"schema_version": {version}}}')
-    told = f"schema version {version}, this program reads 2: .*lendchaos down"
+    told = f"schema version {version}, this program reads 3: .*lendchaos down"
     with pytest.raises(HarnessError, match=told):
         load_state(tmp_path)
 
