@@ -77,7 +77,7 @@ class Program:
     def wrong(self) -> Iterator[str]:
         """Every value that cannot be, with what would be valid."""
         words: Any = self.command
-        if not words or not all(_is(word, str) and word for word in words):
+        if not words or not words[0] or not all(_is(word, str) for word in words):
             yield f"command {shown(words)} must be a program and its arguments, all of them texts"
         yield from _address("listens", self.listens)
         yield from _asks(self.asks)

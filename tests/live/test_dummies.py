@@ -37,7 +37,8 @@ class NoBook(Borrower):
         target="dummies:Dummy",
     )
 '''
-BOTH = 'NoAnswers("database", lasts=1), Kill("book", at=4, lasts=1)'
+BOTH = 'NoAnswers("database", lasts=1), Kill("book", at=6, lasts=1)'
+BOTH_OPTIONS = (*SHORT, "--fault=7s")
 OWN_FAULT = 'NoAnswers("database", lasts=40)'
 OWN_PARTS = ('Kill("book", lasts=40)', 'Freeze("book", lasts=40)')
 
@@ -81,8 +82,8 @@ def lendchaos(*words: str | Path) -> "subprocess.CompletedProcess[str]":
 def test_they_are_planned_told_run_judged_and_reported(home: Path, runner: Runner) -> None:
     """Preview, proofs, journal, verdict and page know them by what their classes say."""
     file = scenario_in(home, BOTH)
-    told = runner(file, *SHORT, "--dry-run").output
-    run = judged(runner(file, *SHORT))
+    told = runner(file, *BOTH_OPTIONS, "--dry-run").output
+    run = judged(runner(file, *BOTH_OPTIONS))
     verdict, page = run.verdict, (run.path / "report.html").read_text(encoding="utf-8")
     again = lendchaos("judge", run.path)
 
@@ -90,12 +91,13 @@ def test_they_are_planned_told_run_judged_and_reported(home: Path, runner: Runne
         "1-no_answers: every answer on the link database is cut off",
         "1-no_answers touches link database",
         "2-kill touches process book",
-        "not touched: link edge, process lender",
+        "not touched: link edge (this machine → ",
+        "), process lender\n",
     ):
         assert words in told
     assert run.exit_code == 0, run.output
     assert [fault["bit"] for fault in verdict["faults"]] == [True, True]
-    assert [fault["kind"] for fault in verdict["faults"]] == ["no_answers", "kill"]
+    assert [fault["name"] for fault in verdict["faults"]] == ["1-no_answers", "2-kill"]
     assert verdict["borrow"]["failed"] > 10
     assert "every answer on the link database is cut off" in page
     assert "answers on the database link were cut off" in run.output
@@ -134,7 +136,8 @@ def test_a_run_that_was_killed_is_healed_by_another_process(home: Path, runner: 
     fact = fault_of(run)
 
     assert broken
-    assert (intent.kind, intent.module) == ("no_answers", ("dummies", str(home)))
+    assert intent.planned is not None
+    assert (intent.planned["kind"], intent.module) == ("no_answers", ("dummies", str(home)))
     assert fact.healed_by == "guardian"
     assert [proof.holds for proof in fact.proofs if proof.kind == "healed"] == [True]
     assert "conductor died" in json.dumps(run.verdict["findings"])

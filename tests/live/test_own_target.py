@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.core.ports import choose_ports
+from harness.history.run_directory import RunDirectory
 from harness.stack.folder import ATTACHED
 from harness.stack.state import load_state
 from tests.live.conftest import ROOT, SHORT, Run, Runner, judged
@@ -50,7 +51,7 @@ TEST = """from harness import Load, Scenario
 
 
 def test_lends(chaos_run):
-    load = Load(rate=30, warm_up="500ms", baseline="3s", recovery="2s")
+    load = Load(rate=80, warm_up="500ms", baseline="3s", recovery="2s")
     run = chaos_run(Scenario(load=load, target="lender:Tiny"), ledger_settle="1s")
     assert run.passed, run
     assert run.lost == 0
@@ -133,7 +134,8 @@ def test_a_fault_on_its_own_link_bites_and_its_ledger_is_reconciled(
     assert verdict["reconciliation"]["in_ledger"] == verdict["reconciliation"]["acknowledged"] > 100
     assert money(run) == {}
     assert asked(home) == DECLARED
-    assert {str(b.account_class) for b in run.facts().plan.borrowers} == {"good", "low_score"}
+    borrowers = RunDirectory(run.path).read_plan().borrowers
+    assert {str(borrower.account_class) for borrower in borrowers} == {"good", "low_score"}
 
 
 def test_its_process_is_killed_and_asked_nothing(home: Path, runner: Runner) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 TABLES = """
 PRAGMA journal_mode = WAL;
-CREATE TABLE customer (id TEXT PRIMARY KEY, segment TEXT);
-CREATE TABLE credit (seq INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT, customer TEXT,
+CREATE TABLE IF NOT EXISTS customer (id TEXT PRIMARY KEY, segment TEXT);
+CREATE TABLE IF NOT EXISTS credit (seq INTEGER PRIMARY KEY AUTOINCREMENT, ref TEXT, customer TEXT,
                      request_id TEXT, total TEXT, paid INTEGER);
 """
 BOOK_SECONDS_MAX = 1.0
