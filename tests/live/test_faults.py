@@ -116,7 +116,7 @@ def test_a_role_is_resolved_when_it_is_injected(
     fact = walk(own_stack, spec)
     rows = Journal(own_stack.state_dir, own_stack.stack_id).rows()
     intent = [row for row in rows if row.event == "intent"][-1]
-    meant = set(planned_in(intent).parts)
+    meant = set(planned_in(intent.planned).parts)
 
     assert fact.error is None
     assert [proof.holds for proof in fact.proofs] == [True, True, True]

@@ -120,32 +120,24 @@ def money(run: Run) -> dict[str, int]:
     return {name: n for name in names if (n := run.verdict["reconciliation"][name])}
 
 
-def test_a_fault_on_its_own_link_bites_and_its_ledger_is_reconciled(
+def test_its_own_link_and_process_are_broken_and_its_ledger_is_reconciled(
     home: Path, runner: Runner
 ) -> None:
-    """Nothing is asked of it that its class does not declare."""
-    run = judged(runner(scenario_in(home, cut=True), *SHORT))
+    """Nothing is asked of it that its class does not declare: its port tells whether it runs."""
+    faults = 'Partition("database", lasts=2), Kill("lender", at=7, lasts=1)'
+    run = judged(runner(scenario_in(home, cut=True, faults=faults), *SHORT, "--fault=8s"))
     verdict = run.verdict
+    money_read = verdict["reconciliation"]
+    borrowers = RunDirectory(run.path).read_plan().borrowers
 
     assert run.exit_code == 0, run.output
-    assert verdict["faults"][0]["bit"] is True
+    assert [fault["bit"] for fault in verdict["faults"]] == [True, True]
     assert verdict["borrow"]["failed"] > 0
     assert verdict["recovery"]["from_heal_s"] < 5
-    assert verdict["reconciliation"]["in_ledger"] == verdict["reconciliation"]["acknowledged"] > 100
+    assert money_read["in_ledger"] == money_read["acknowledged"] > 100
     assert money(run) == {}
     assert asked(home) == DECLARED
-    borrowers = RunDirectory(run.path).read_plan().borrowers
     assert {str(borrower.account_class) for borrower in borrowers} == {"good", "low_score"}
-
-
-def test_its_process_is_killed_and_asked_nothing(home: Path, runner: Runner) -> None:
-    """Its class declares no question to it, so its port alone tells whether it runs."""
-    file = scenario_in(home, cut=True, faults='Kill("lender", lasts=1)')
-    run = judged(runner(file, *SHORT))
-
-    assert run.exit_code == 0, run.output
-    assert [fault["bit"] for fault in run.verdict["faults"]] == [True]
-    assert asked(home) == DECLARED
 
 
 def test_what_cannot_be_asked_is_not_frozen(home: Path, runner: Runner) -> None:
@@ -156,20 +148,17 @@ def test_what_cannot_be_asked_is_not_frozen(home: Path, runner: Runner) -> None:
     assert "set asks=... in the process lender" in run.output
 
 
-@pytest.mark.parametrize(
-    ("defect", "found"), [("double", "duplicated"), ("lost", "lost"), ("short", "corrupt")]
-)
-def test_a_planted_defect_is_found_in_its_ledger(
-    home: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch, defect: str, found: str
+def test_planted_defects_are_found_in_its_ledger(
+    home: Path, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A credit booked twice, one that is not in the book, and one of another amount."""
-    monkeypatch.setenv("TINY_DEFECT", defect)
+    """Credits booked twice, some that are not in the book, and some of another amount."""
+    monkeypatch.setenv("TINY_DEFECTS", "planted")
     options = (*SHORT, "--stop-double-disbursement", "off")
     run = judged(runner(scenario_in(home, cut=False), *options))
 
     assert run.exit_code == 1, run.output
-    assert run.findings[found] == "fail"
-    assert money(run)[found] > 1
+    assert [run.findings[f] for f in ("duplicated", "lost", "corrupt")] == ["fail"] * 3
+    assert min(money(run)[found] for found in ("duplicated", "lost", "corrupt")) > 1
     assert "EUR at risk" in run.output
 
 

@@ -1,7 +1,7 @@
 """A lender that knows nothing of our contract, and its book of loans behind TCP.
 
 ``book PORT FOLDER`` keeps customers and credits in SQLite and speaks one JSON object a line.
-``serve PORT BOOK FOLDER DEFECT`` is the API in front of it: one connection to the book a request.
+``serve PORT BOOK FOLDER DEFECTIVE`` is the API in front of it: a connection to the book each time.
 """
 
 import json
@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS credit (seq INTEGER PRIMARY KEY AUTOINCREMENT, ref TE
                      request_id TEXT, total TEXT, paid INTEGER);
 """
 BOOK_SECONDS_MAX = 1.0
-EVERY, FIRST = 25, 15
-"""Which loans a planted defect is about."""
+EVERY, PLANTED = 25, {9: "double", 15: "lost", 21: "short"}
+"""Which of so many loans is booked twice, is in nobody's name, or is of another amount."""
 Order = dict[str, Any]
 
 
@@ -48,7 +48,7 @@ class Book:
         self._tables.execute("INSERT OR IGNORE INTO customer VALUES (?, ?)", (customer, segment))
         return {"customer": customer}
 
-    def lend(self, customer: str, request_id: str, total: str, defect: str) -> Order:
+    def lend(self, customer: str, request_id: str, total: str, *, defective: bool) -> Order:
         """Book a credit, or say why not; the same again for a known request."""
         found = self._tables.execute(
             "SELECT ref, total FROM credit WHERE request_id = ?", (request_id,)
@@ -59,7 +59,7 @@ class Book:
         if segment.fetchone() != ("prime",):
             return {"refused": "NO_CREDIT"}
         (count,) = self._tables.execute("SELECT count(*) FROM credit").fetchone()
-        planted = defect if count % EVERY == FIRST else ""
+        planted = PLANTED.get(count % EVERY) if defective else None
         if planted == "lost":
             self._add("nobody", f"lost-{request_id}", total)
             return {"ref": "CR-0", "total": total}
@@ -98,9 +98,9 @@ def keep_book(port: int, folder: Path) -> None:
 class Lender:
     """The API, in front of the book at this address."""
 
-    def __init__(self, book: str, defect: str) -> None:
+    def __init__(self, book: str, *, defective: bool) -> None:
         host, _, port = book.rpartition(":")
-        self._book, self._defect = (host, int(port)), defect
+        self._book, self._defective = (host, int(port)), defective
 
     def ask(self, **order: Any) -> Order:
         """Have the book apply one order."""
@@ -120,15 +120,15 @@ class Lender:
         if asked != "POST /api/credits":
             return 404, {"error": {"code": "NO_SUCH_PATH"}}
         order = {"customer": headers["X-Customer"], "request_id": headers["X-Request-Id"]}
-        done = self.ask(do="lend", total=body["total"], defect=self._defect, **order)
+        done = self.ask(do="lend", total=body["total"], defective=self._defective, **order)
         if "refused" in done:
             return 422, {"error": {"code": done["refused"]}}
         return 200, {"result": done}
 
 
-def lend(port: int, book: str, folder: Path, defect: str) -> None:
+def lend(port: int, book: str, folder: Path, *, defective: bool) -> None:
     """Serve the API until the process is ended."""
-    lender = Lender(book, defect)
+    lender = Lender(book, defective=defective)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -166,4 +166,4 @@ if __name__ == "__main__":
     if what == "book":
         keep_book(int(own_port), Path(rest[0]))
     else:
-        lend(int(own_port), rest[0], Path(rest[1]), rest[2])
+        lend(int(own_port), rest[0], Path(rest[1]), defective=bool(rest[2]))

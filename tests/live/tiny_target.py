@@ -43,7 +43,7 @@ class Tiny(Target):
     classes = ("good", "low_score")
     links = {"database": Link(f"127.0.0.1:{BOOK_PORT}", asks='{"do": "ping"}\n')}  # noqa: RUF012  # as users write it
     processes = {  # noqa: RUF012  # as above
-        "lender": Program([*SERVE, os.environ.get("TINY_DEFECT", "")], listens=f"127.0.0.1:{PORT}")
+        "lender": Program([*SERVE, os.environ.get("TINY_DEFECTS", "")], listens=f"127.0.0.1:{PORT}")
     }
     answers = Answers(
         [
