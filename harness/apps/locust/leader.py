@@ -69,6 +69,7 @@ class RunController:
         self.run_time_s: float | None = None
         self.class_host: str | None = None
         self.declared_host: str | None = None
+        self.stated: dict[str, str] = {}
         self._ending = False
         self._told_to_end_at = 0.0
         self._workers = LoadWorkers(environment)
@@ -88,7 +89,7 @@ class RunController:
         options = self.environment.parsed_options
         locustfile = self._locustfile()
         if locustfile is not None:
-            planning.state(options, locustfile.scenario)
+            self.stated = planning.state(options, locustfile.scenario)
         rate = rate_from(options, locustfile.scenario.load.rate if locustfile else RATE_DEFAULT)
         # Locust's own timer would end the load without draining it; ours drains.
         self.preset_run_time_s = self.run_time_s = options.run_time

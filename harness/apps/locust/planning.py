@@ -93,14 +93,18 @@ def run_time(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{brief(text)} {error}") from error
 
 
-def state(options: Any, scenario: Scenario) -> None:
-    """Fill in what the scenario states and no one gave otherwise: the start form shows it."""
+def state(options: Any, scenario: Scenario) -> dict[str, str]:
+    """Fill in what the scenario states and no one gave otherwise; the values, by field, for the
+    start form to show.
+    """
+    filled = {}
     stated = {**scenario.load.settings, "fault_s": natural_s(scenario.faults)}
     for each in RUN_OPTIONS:
         fills = Use.STATED in each.uses and each.setting in stated and each.field != "rate"
         if fills and getattr(options, each.field, None) is None:
-            value = stated[each.setting]
-            setattr(options, each.field, _as_given(each, value))
+            filled[each.field] = _as_given(each, stated[each.setting])
+    vars(options).update(filled)
+    return filled
 
 
 def _as_given(option: RunOption, value: Any) -> str:
@@ -177,7 +181,9 @@ def settings_from(
     )
     if run_time_s is not None:
         settings = _stretch(settings, run_time_s, scenario, wrong, file)
-    wrong += check(scenario, settings, layout_for(settings, None, options.get("host")), file)
+    wrong += check(
+        scenario, settings, layout_for(settings, None, options.get("host") or None), file
+    )
     if wrong:
         raise UsageError("; ".join(wrong))
     return settings

@@ -244,6 +244,8 @@ def _prepare(web_ui: Any, leader: "RunController") -> None:
     def update() -> None:
         of_locust()
         args, lines = web_ui.template_args, leader.announce()
+        for name, value in leader.stated.items():
+            args["extra_options"][name]["default_value"] = value
         args["state"] = state_shown(leader, args["state"])
         args["missing_host_warning"] = False  # without a host it is the local stack
         args["lendchaos"] = {
