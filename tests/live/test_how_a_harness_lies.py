@@ -117,7 +117,7 @@ def partition_of_spare(folder: Path) -> Path:
     """The partition scenario, on the link that borrowing does not use."""
     text = (SCENARIOS / "network_partition.py").read_text()
     path = folder / "unused_link.py"
-    path.write_text(text.replace('Partition("database")', 'Partition("spare")'))
+    path.write_text(text.replace('Partition("database"', 'Partition("spare"'))
     return path
 
 

@@ -98,7 +98,7 @@ def upstream_only(folder: Path) -> Path:
     text = (SCENARIOS / "network_partition.py").read_text()
     path = folder / "hung_api.py"
     path.write_text(
-        text.replace('Partition("database")', 'Partition("database", direction="upstream")')
+        text.replace('Partition("database"', 'Partition("database", direction="upstream"')
     )
     return path
 
