@@ -20,7 +20,14 @@ from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, is_alive, is_stopped
 from harness.faults.heal.proxy_restart import running_proxy
 from harness.faults.probes import own_session
-from harness.faults.proxy_control import OURS, Proxy, ProxyControl, Toxic, toxic_names
+from harness.faults.proxy_control import (
+    OURS,
+    Proxy,
+    ProxyControl,
+    Toxic,
+    toxic_names,
+    without_number,
+)
 from harness.history.fault_facts import ForeignChange, LockHolder
 from harness.plan.fault import PlannedFault
 from harness.plan.layout import Thing
@@ -162,7 +169,7 @@ def _on(proxy: Proxy, stack: Stack, known: OwnSessions) -> list[Stranger]:
     seen = [
         Stranger(proxy.name, toxic, text=f"{_told(toxic)} is on link {proxy.name}")
         for toxic in proxy.toxics
-        if toxic.name not in known.toxics
+        if without_number(toxic.name) not in known.toxics
     ]
     if proxy.name in known.links:
         return seen

@@ -10,6 +10,7 @@ hangs delays no other thread's call to the same server.
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -33,11 +34,21 @@ STREAMS: dict[Direction, tuple[str, ...]] = {
 }
 OURS = "lendchaos-"
 """What the name of every toxic of a fault begins with."""
+_NUMBER = re.compile(r"(?<=stream)-[0-9]+\Z")
 
 
 def toxic_names(fault: str, streams: tuple[str, ...] = STREAMS["both"]) -> list[str]:
-    """The names that the toxics of a fault have, so that a process that heals it finds them."""
+    """The names that the toxics of a fault have, so that a process that heals it finds them.
+
+    A fault that has several on one stream numbers them: ``downstream-0``. Any other name is that of
+    a stranger's toxic, and makes a run inconclusive.
+    """
     return [f"{OURS}{fault}-{stream}" for stream in streams]
+
+
+def without_number(name: str) -> str:
+    """The name of a toxic, without the number of one of several on a stream."""
+    return _NUMBER.sub("", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +192,20 @@ class ProxyControl:
         body = {"name": name, "type": kind, "stream": stream, "attributes": attributes}
         self._call("post", f"/proxies/{proxy}/toxics", {"toxicity": 1.0, **body})
         self._confirm(proxy, f"toxic {wanted}", lambda found: found.toxic(name) == wanted)
+
+    def change_toxic(self, proxy: str, name: str, **attributes: int) -> None:
+        """Change a toxic in its place; `NotThereError` if there is none of that name.
+
+        Toxiproxy lets go at once of what a latency toxic holds when that one is changed or removed,
+        and when another is added behind it.
+        """
+        self._call("post", f"/proxies/{proxy}/toxics/{name}", {"attributes": attributes})
+
+        def is_so(found: Proxy) -> bool:
+            toxic = found.toxic(name)
+            return toxic is not None and toxic.attributes.items() >= attributes.items()
+
+        self._confirm(proxy, f"toxic {name} with {attributes}", is_so)
 
     def remove_toxic(self, proxy: str, name: str) -> None:
         """Remove one toxic; fine when it is not there."""

@@ -125,11 +125,16 @@ def _unasked(need: Need, layout: StackLayout) -> tuple[str, str] | None:
 
 
 def _told(need: Need) -> str:
-    doing = f" that can be {_DONE[need.ability]}" if need.ability in _DONE else ""
+    doing = f" that {_DONE[need.ability]}" if need.ability in _DONE else ""
     return f"{need}"[:80] + doing
 
 
-_DONE = {"kill": "killed", "pause": "frozen", "restart": "restarted"}
+_DONE = {
+    "kill": "can be killed",
+    "pause": "can be frozen",
+    "restart": "can be restarted",
+    TO_DATABASE: "leads to PostgreSQL",
+}
 
 
 def remedy(need: Need, layout: StackLayout) -> str:

@@ -162,6 +162,24 @@ def test_the_cut_of_a_flap_ends_before_its_beat_does(
     assert (free, beats) == (True, True)
 
 
+def test_a_flap_that_someone_healed_does_not_cut_again(rig: Rig) -> None:
+    """In a cut, while its own process lives: it ends its beat, and says why."""
+    spec = Flap("edge", period=0.6, duty=0.6)
+    fault = injector(rig, spec)
+    assert isinstance(fault, FlapInjector)
+    fault.inject()
+    injector(rig, spec).heal()
+    ended = until(lambda: fault._failure is not None)
+    time.sleep(0.6)
+    left, gone = rig.control.proxy("edge").toxics, fault.gone()
+    fault.heal()
+
+    assert ended
+    assert (left, len(fault.cuts)) == ((), 1)
+    assert gone is not None
+    assert "someone else ended a cut" in gone.text
+
+
 def test_a_throttle_that_cannot_be_felt_is_told_before(rig: Rig) -> None:
     """A rate that no connection of the link reaches."""
     proof = injector(rig, Throttle("edge", 1_000_000)).ready()
@@ -253,7 +271,9 @@ def _stack_json(rig: Rig) -> bytes:
 
 def test_commit_lost_is_for_the_own_database_only(rig: Rig) -> None:
     """One line that says where the link leads instead."""
-    with pytest.raises(UsageError, match=r"CommitLost needs .*PostgreSQL; 'edge' leads to 127"):
+    with pytest.raises(
+        UsageError, match=r"needs link edge that leads to PostgreSQL.*; edge leads elsewhere"
+    ):
         injector(rig, CommitLost("edge"))
 
 

@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -13,7 +15,8 @@ import pytest
 
 from harness.core.errors import HarnessError, ProxyApiHangs
 from harness.core.ports import LOOPBACK, choose_ports
-from harness.faults.proxy_control import ProxyControl, Toxic
+from harness.faults.probes import LinkProbe
+from harness.faults.proxy_control import NotThereError, ProxyControl, Toxic
 from tests.faults.toxiproxy import Rig, serving
 
 TIMEOUT_SECONDS = 0.4
@@ -75,6 +78,7 @@ CHANGES = {
     "set_enabled": lambda control: control.set_enabled("edge", enabled=False),
     "set_upstream": lambda control: control.set_upstream("edge", "c:3"),
     "add_toxic": lambda control: control.add_toxic("edge", "t", "timeout", "upstream", timeout=0),
+    "change_toxic": lambda control: control.change_toxic("edge", "slow", latency=9, jitter=0),
     "remove_toxic": lambda control: control.remove_toxic("edge", "slow"),
 }
 
@@ -203,6 +207,9 @@ def test_everything_can_be_changed_and_undone(rig: Rig) -> None:
         control.add_toxic("edge", "slow", "latency", "downstream", latency=5, jitter=1)
     slow = control.proxy("edge").toxic("slow")
     for _ in range(2):
+        control.change_toxic("edge", "slow", latency=7)
+    slower = control.proxy("edge").toxic("slow")
+    for _ in range(2):
         control.remove_toxic("edge", "slow")
         control.set_upstream("edge", "127.0.0.1:9")
     for _ in range(2):
@@ -213,7 +220,30 @@ def test_everything_can_be_changed_and_undone(rig: Rig) -> None:
     assert slow is not None
     assert (slow.kind, slow.stream, slow.toxicity) == ("latency", wanted.stream, 1.0)
     assert slow.attributes == {"latency": 5, "jitter": 1}
+    assert slower == replace(slow, attributes={"latency": 7, "jitter": 1})
     assert (broken.enabled, broken.upstream, broken.toxics) == (False, "127.0.0.1:9", ())
+
+
+def test_a_delay_grows_and_lets_nothing_go(rig: Rig) -> None:
+    """As docs/adding_a_fault.md has it: the last step's toxic first, each set while empty."""
+    add = partial(rig.control.add_toxic, "edge", kind="latency", stream="downstream", jitter=0)
+    probe, took_s = LinkProbe(rig.stack.links["edge"], rig.stack), []
+    add("later", latency=0)
+    add("first", latency=400)
+    asking = threading.Thread(target=lambda: took_s.append(probe.round_trip_seconds(5.0)))
+    asking.start()
+    time.sleep(0.1)
+    rig.control.change_toxic("edge", "later", latency=300)
+    asking.join()
+    took_s.append(probe.round_trip_seconds(5.0))
+    for name in ("first", "later"):
+        rig.control.remove_toxic("edge", name)
+
+    held, grown = took_s
+    assert held is not None
+    assert held >= 0.4
+    assert grown is not None
+    assert grown >= 0.7
 
 
 def test_the_servers_own_words_are_passed_on(rig: Rig) -> None:
@@ -222,6 +252,8 @@ def test_the_servers_own_words_are_passed_on(rig: Rig) -> None:
         rig.control.proxy("edge-2")
     with pytest.raises(HarnessError, match=r"post /proxies/edge/toxics: .*invalid toxic type"):
         rig.control.add_toxic("edge", "t", "no-such-kind", "upstream")
+    with pytest.raises(NotThereError, match="toxic not found"):
+        rig.control.change_toxic("edge", "gone", latency=5)
 
 
 def test_two_lead_a_link_back_at_once(rig: Rig) -> None:

@@ -237,6 +237,27 @@ def test_a_toxiproxy_that_somebody_stopped_is_told(
     assert change.end_ns > continued_ns - 0.1e9
 
 
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        ("lendchaos-1-slow-downstream", True),
+        ("lendchaos-1-slow-downstream-0", True),
+        ("lendchaos-1-slow-upstream-12", True),
+        ("lendchaos-1-slow-downstream-0-1", False),
+        ("lendchaos-1-slow-downstream-x", False),
+        ("lendchaos-1-slow-0", False),
+        ("lendchaos-2-slow-downstream-0", False),
+    ],
+)
+def test_a_fault_may_have_several_toxics_on_a_stream(clean: Rig, name: str, is_ours: bool) -> None:
+    """Numbered after the stream; any other name is a stranger's."""
+    plan = (planned_fault("1-slow", Latency("edge", 5), 0.0, 1.0),)
+    change(clean, "post", "/proxies/edge/toxics", {**SLOW, "name": name})
+    found = strangers(clean.stack, lambda: ours_of(plan, frozenset()))
+
+    assert (found == ()) is is_ours
+
+
 def test_a_removal_that_does_not_happen_is_no_success(
     clean: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,7 +92,10 @@ def refusal(*faults: FaultSpec) -> str:
         (Kill("replicas"), ""),
         (Kill("replica-3"), "it has process bureau, process postgres, process primary, process re"),
         (CommitLost("mirror"), "mirror leads elsewhere: use database"),
-        (CommitLost("nope"), "needs link nope, which this target lacks; it has link database, "),
+        (
+            CommitLost("nope"),
+            "needs link nope that leads to PostgreSQL, which this target lacks; it has ",
+        ),
         (PacketDrop("database"), "start the stack with --namespaces (`lendchaos down` first"),
         (
             BlockingMigration("lone"),

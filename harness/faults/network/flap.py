@@ -109,6 +109,14 @@ class FlapInjector(PartitionInjector):
         if self.cuts and self.cuts[-1][1] is None:
             self.cuts[-1] = (self.cuts[-1][0], time.monotonic_ns())
 
+    def _end_cut(self) -> None:
+        """`HarnessError` if it was no more there: what someone else healed is not cut again."""
+        toxics = {toxic.name for toxic in self._control.proxy(self._link.name).toxics}
+        missing = not self._stop.is_set() and not self._names <= toxics
+        self._take_back()
+        if missing:
+            raise HarnessError("someone else ended a cut")
+
     def _beat(self, start: float) -> None:
         """Change at fixed instants, counted from the start so that no delay adds up."""
         duty, period = self._spec.duty, self._spec.period
@@ -116,7 +124,7 @@ class FlapInjector(PartitionInjector):
             for turn in itertools.count():
                 if self._stopped(start, (turn + duty) * period):
                     return
-                self._take_back()
+                self._end_cut()
                 if self._stopped(start, (turn + 1) * period):
                     return
                 self._cut()
