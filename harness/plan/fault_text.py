@@ -17,6 +17,10 @@ LETTERS_MAX = 400
 """More are no fault; a number of so many digits can still be shown in a message."""
 
 
+class UnknownFaultError(UsageError):
+    """No fault of that name is loaded here; another process may have the module that has it."""
+
+
 def parse_fault(text: str) -> FaultSpec:
     """The fault that ``text`` describes; `UsageError` says what is wrong and what is valid."""
     if len(text) > LETTERS_MAX:
@@ -49,9 +53,12 @@ def _call(text: str) -> ast.Call:
         node = ast.Call(node, [], [])
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in known:
         return node
-    raise UsageError(
+    names_one = isinstance(getattr(node, "func", node), ast.Name)
+    kind = UnknownFaultError if names_one else UsageError
+    own = "; one of your own needs --fault-module" if names_one else ""
+    raise kind(
         f"{text!r} is no fault: write one as a call, like 'Partition(\"database\")'; there are:"
-        f" {', '.join(known)}"
+        f" {', '.join(known)}{own}"
     )
 
 

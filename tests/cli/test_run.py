@@ -251,7 +251,7 @@ ALIKE = {
     "no scenario, long": (LONG,),
     "no scenario, a loop": ("loop",),
     "none": ("--rate=5",),
-    "fault": ("cut", "--inject", "print(1)"),
+    "fault": ("cut", "--inject", "Latency(1)"),
     "fault, huge": ("cut", "--inject", f"Latency('edge', 0x{'f' * 5000})"),
     "documents": ("cut", "kill", "--json", "--seed=x"),
 }

@@ -1,7 +1,7 @@
 """`lendchaos run`: scenarios headless, one after the other, each once or as a series of runs."""
 
 import itertools
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +36,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean
 from harness.core.forwarding import listening
-from harness.plan.fault_text import parse_fault
+from harness.plan.fault_text import UnknownFaultError, parse_fault
 from harness.plan.run_options import FAULTS, LOAD
 from harness.run.given_options import LOCUST_FILES, first_seed, given, naming_places
 from harness.run.locust_process import (
@@ -174,7 +174,9 @@ def _json_of(json: bool, options: list[str], paths: list[Path]) -> tuple[bool, l
 def _paths(names: list[str], inject: list[str]) -> list[Path]:
     """The scenario files; for ``--inject`` alone, the one of lendchaos that has no fault."""
     for text in inject:
-        parse_fault(text)
+        # The load process knows those of the user's own, by the scenario or a module that is named.
+        with suppress(UnknownFaultError):
+            parse_fault(text)
     if not names and not inject:
         raise UsageError(
             "no scenario is named: name one before all options of a run, or give a fault with"
