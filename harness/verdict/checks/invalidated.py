@@ -19,6 +19,7 @@ from harness.verdict.units import plural
 UNREAD = "the ledger could not be read, so nothing is known about lost loans"
 STOP_REACH_SECONDS = 10.0
 """A stop condition looks back no further for failures that come close together."""
+_OTHERS_SERVED = "with all counted as served that may not have been the target's doing"
 STALL_SECONDS_MAX = 1.0
 """A load process that did not run for so long has measured nothing meanwhile, whatever came of what
 it caught up on. A shorter pause that lost no arrival is named only where it excuses something."""
@@ -142,14 +143,17 @@ def fault_did_not_bite(case: Case) -> Iterator[Finding]:
     since = [stretch for stretch in case.stretches if stretch.begin_s > 0]
     fair = case if case.invalidated_by else case.without(since)
     both = zip(case.measured.impacts, fair.measured.impacts, strict=True)
-    for impact in [one if one.missing else other for one, other in both]:
+    for own, other in both:
+        impact = own if own.missing else other
         lacking = bool(impact.missing) or impact.cut_off or bool(impact.late_s)
         if not lacking or (case.facts.status.cut_short and impact.fault.bit is not False):
             continue
         name, reasons = impact.fault.name, []
         if impact.missing:
             lacks = ("lacks " if impact.injected else "") + " and ".join(impact.missing)
-            reasons.append(f"nothing shows that fault {name} took effect: {lacks}")
+            # The figures are not those of the fault elsewhere in the verdict.
+            but = "" if own.missing else f"{_OTHERS_SERVED}, "
+            reasons.append(f"{but}nothing shows that fault {name} took effect: {lacks}")
         if impact.cut_off:
             early = f"{impact.early_s:.1f} s before its plan, by no one's order"
             reasons.append(f"fault {name} ended {early} ({impact.how})")
