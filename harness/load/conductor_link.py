@@ -17,6 +17,8 @@ from harness.load import load_protocol as protocol
 
 EXIT_SECONDS_MAX = 30.0
 """For a conductor that has said its last word: it still has a stack to take down."""
+REAPED_SECONDS_MAX = 1.0
+"""From the end of its output to that of the process, where it dies."""
 TAIL_LINES = 5
 
 Heard = protocol.FromConductor | protocol.InterruptRun
@@ -54,7 +56,7 @@ class ConductorLink:
         except (OSError, ValueError):
             pass  # closed
         text = (
-            f"the conductor died without a verdict: {self._log_tail()}; its guardian heals"
+            f"the conductor {self._end()} without a verdict{self._log_tail()}; its guardian heals"
             f" what it left broken, and judges what there is: {self._run_dir}"
         )
         self._incoming.put(protocol.RunFailed(ExitCode.INTERNAL, text))
@@ -79,12 +81,21 @@ class ConductorLink:
             self._stdin.write(line)
             self._stdin.flush()
 
+    def _end(self) -> str:
+        """How the process ended, which has closed its output."""
+        try:
+            code = self._process.wait(REAPED_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            return "closed its output"
+        return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
     def _log_tail(self) -> str:
         try:
             lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return ""
-        return " | ".join(line.strip() for line in lines[-TAIL_LINES:] if line.strip())
+        text = " | ".join(line.strip() for line in lines[-TAIL_LINES:] if line.strip())
+        return f"; the end of its log: {text}" if text else ""
 
     def close(self) -> None:
         """End of file tells the conductor to heal and end; bounded, and harder when it hangs."""
