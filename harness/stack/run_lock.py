@@ -26,6 +26,8 @@ from harness.stack.folder import ALIVE_LOCK, RUN_LOCK, entered
 
 TRY_SECONDS = 0.5
 """A process that only asks whether the lock is held holds it for a moment."""
+TRY = "try"
+"""In place of the run's name where a single journey holds the stack, which has no conductor."""
 ENDING_SECONDS_MAX = 2.0
 """From the end of the first thread of a process to that of its last one, on a busy machine."""
 

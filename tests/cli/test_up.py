@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.stack import load_state, namespaces
+from harness.core.processes import identify
+from harness.stack import Stack, load_state, namespaces
+from harness.stack.run_lock import TRY, held_alone
+from harness.stack.state import save_state
 from tests.cli.conftest import Ended
 
 CLONE_IO = 0x80000000
@@ -71,3 +74,35 @@ def test_a_disk_without_room_is_told_before_anything_is_started(
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert load_state(tmp_path / "state") is None
+
+
+@pytest.mark.parametrize(("run_id", "conducted"), [("cut-1", True), (TRY, False)])
+def test_status_names_the_conductor(
+    run_id: str,
+    conducted: bool,
+    lendchaos: Callable[..., Ended],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """The process that holds the stack for a run; a single journey has none."""
+    stack = Stack(
+        kind="local",
+        stack_id="one",
+        state_dir=tmp_path,
+        log_dir=tmp_path,
+        socket_path=tmp_path / "socket",
+        links={},
+        toxiproxy_api="http://127.0.0.1:5",
+        service_url="http://127.0.0.1:2",
+        edge_url="http://127.0.0.1:3",
+        admin_token="",
+        supervisor=identify(os.getpid()),
+        ready=True,
+    )
+    save_state(stack)
+    monkeypatch.setattr("harness.apps.cli.stacks.StackClient.status", lambda _: ())
+    with held_alone(tmp_path, run_id, "cut"):
+        done = lendchaos("status", "--state-dir", tmp_path)
+
+    assert f"used by run {run_id} of cut, process {os.getpid()} of" in done.stdout
+    assert (f"conductor: process {os.getpid()}\n" in done.stdout) is conducted

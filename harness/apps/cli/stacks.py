@@ -25,7 +25,7 @@ from harness.core.numbers import Count, Exit
 from harness.core.processes import is_alive
 from harness.stack.client import StackClient
 from harness.stack.folder import ATTACHED, checked, default_state_dir, has_been_used
-from harness.stack.run_lock import Owner, holder, is_held
+from harness.stack.run_lock import TRY, Owner, holder, is_held
 from harness.stack.state import (
     ForeignStateError,
     Stack,
@@ -254,6 +254,8 @@ def _show_status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owne
         state = f"process {process.pid}" if process.alive else "not running"
         show(f"  {process.name}: {state}")
     show(f"  used by {whose.in_words()}" if whose else "  used by no run")
+    if whose and whose.pid and whose.run_id != TRY:
+        show(f"  conductor: process {whose.pid}")
 
 
 def _status(stack: Stack, processes: tuple[ProcessStatus, ...], whose: Owner | None) -> StackStatus:

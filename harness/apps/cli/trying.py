@@ -19,7 +19,7 @@ from harness.run.locust_process import dry_run, find_scenario, shared_stack, try
 from harness.run.preview import PreviewDocument, read_preview
 from harness.stack import down, load_state
 from harness.stack.backends import backend_for
-from harness.stack.run_lock import held_alone
+from harness.stack.run_lock import TRY, held_alone
 from harness.target.loading import loaded
 
 Host = Annotated[str | None, own_option("host")]
@@ -85,7 +85,7 @@ def _brought_up(shown: PreviewDocument, options: list[str], allowed: list[str]) 
         parts=target.parts,
         allow_targets=allowed,
     )
-    with held_alone(backend.folder, "try", shown.scenario):
+    with held_alone(backend.folder, TRY, shown.scenario):
         running = load_state(backend.folder)
         backend.bring_up(say, identify(os.getpid()))
         try:

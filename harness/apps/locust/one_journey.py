@@ -29,7 +29,7 @@ from harness.plan.plan import Plan
 from harness.plan.population import AccountClass, trials_of
 from harness.run.safety.feasible import require_feasible
 from harness.stack.addresses import join_address, split_target
-from harness.stack.run_lock import held_alone
+from harness.stack.run_lock import TRY, held_alone
 from harness.stack.usable import TOKEN_VARIABLE
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
 from harness.target.classification import Answer
@@ -101,7 +101,7 @@ def show_journey(plan: Plan, steps: Steps, chosen: ChosenTarget, options: Any) -
             edge_url = f"http://{join_address(*split_target(host))}"
             lender = target or Contract(edge_url, os.environ[TOKEN_VARIABLE])
         elif stack is not None:
-            held.enter_context(held_alone(state_dir, plan.run_id, plan.scenario))
+            held.enter_context(held_alone(state_dir, TRY, plan.scenario))
             edge_url = stack.edge_url
             lender = Contract(stack.service_url, stack.admin_token)
         else:
