@@ -374,7 +374,7 @@ def test_files_functions_and_lines_stay_small(path: Path) -> None:
         and (length := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES_MAX
     ]
 
-    assert len(lines) <= FILE_LINES_MAX
+    assert len(lines) <= FILE_LINES_MAX, f"more than {FILE_LINES_MAX} lines: split it"
     assert [n for n, line in enumerate(lines, 1) if len(line) > LINE_LENGTH_MAX] == []
     assert functions == []
 
