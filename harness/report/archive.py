@@ -24,6 +24,7 @@ from harness.core.files import read_regular, real, replace_file, text_of
 from harness.core.yaml_models import parse
 from harness.history.run_directory import RunDirectory
 from harness.verdict import types as verdict_types
+from harness.verdict.stored_verdict import require_undamaged
 from harness.verdict.types import Verdict
 
 SCHEMA = "lendchaos.history/1"
@@ -52,7 +53,9 @@ def by_age(stored: Stored) -> tuple[str, str]:
 
 
 def read_run(path: Path) -> Stored:
-    """The verdict of a run directory and the settings of its plan; UsageError if it has none."""
+    """The verdict of a run directory and the settings of its plan; UsageError if it has none, and
+    HarnessError as `require_undamaged`.
+    """
     file = path / "verdict.json"
     if not path.is_dir():
         raise UsageError(f"{path} is no run directory")
@@ -61,6 +64,7 @@ def read_run(path: Path) -> Stored:
             f"{path} has no verdict.json: `lendchaos judge {shlex.quote(str(path))}` makes one"
         )
     stored = read_file(file)
+    require_undamaged(RunDirectory(real(path)), stored.verdict)
     if not (path / "plan.json").exists():
         return stored
     plan = RunDirectory(real(path)).read_plan()

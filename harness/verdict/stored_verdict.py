@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.errors import UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular
 from harness.core.rows import reason_of
+from harness.history.manifest import STATUS_FILE, broken_seals, missing_seals
 from harness.history.run_directory import RunDirectory
-from harness.verdict.types import Verdict, Weight, from_json
+from harness.verdict.types import Judgement, Verdict, Weight, from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def read_verdict(run: RunDirectory) -> Verdict:
     Raises:
         UsageError: there is none that can be read, or it is of another run; judging the run
             makes one.
+        HarnessError: as `require_undamaged`.
     """
     try:
         verdict = from_json(read_regular(run.path / "verdict.json"))
@@ -50,5 +52,23 @@ def read_verdict(run: RunDirectory) -> Verdict:
             f"{run.path} has no readable verdict.json ({reason_of(error)}):"
             " `lendchaos judge` makes one"
         ) from error
-    else:
-        return verdict
+    require_undamaged(run, verdict)
+    return verdict
+
+
+def require_undamaged(run: RunDirectory, verdict: Verdict) -> None:
+    """Raise a HarnessError if the run passed, and its record is not what it was judged by.
+
+    Judged again, such a run would not pass. Where only the verdict is left, nothing can be told.
+    """
+    left = any((run.path / name).exists() for name in ("plan.json", STATUS_FILE))
+    if verdict.verdict is not Judgement.PASS or not left:
+        return
+    damage: list[str] = []
+    status = run.read_status(damage)
+    damage += (*broken_seals(run.path, status.seals).values(), *missing_seals(status))
+    if damage:
+        raise HarnessError(
+            f"{run.path} passed, and its record is damaged since: {damage[0]};"
+            " `lendchaos judge` judges it as it is now"
+        )
