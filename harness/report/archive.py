@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from harness.core.documents import json_of
 from harness.core.errors import UsageError
 from harness.core.files import read_regular, real, replace_file, text_of
+from harness.core.rows import refusal_of
 from harness.core.yaml_models import parse
 from harness.history.run_directory import RunDirectory
 from harness.verdict import types as verdict_types
@@ -82,7 +83,7 @@ def read_file(path: Path) -> Stored:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         names = ["class" if name == "class_" else name for name in first["loc"]]
-        said = f"{'.'.join(str(name) for name in names)}: {first['msg']}"
+        said = f"{'.'.join(str(name) for name in names)}: {refusal_of(first)}"
         raise UsageError(f"{place_in(path, text, *names)}: {said}") from error
     except ValueError as error:
         raise UsageError(f"{place_in(path, text, 'exit_code')}: {error}") from error

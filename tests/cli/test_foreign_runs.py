@@ -207,6 +207,33 @@ def test_what_was_no_pass_is_shown_as_before(
     assert FinishedRun.read(run).exit_code == code
 
 
+@pytest.mark.parametrize(
+    ("command", "file", "change", "said"),
+    [
+        ("judge", "plan.json", {"borrowers": ["x"]}, "borrowers: Input should be an object"),
+        ("judge", "status.json", {"clock": 1}, "clock: Input should be an object"),
+        ("report", "verdict.json", {"log_in": 1}, "log_in: Input should be an object"),
+        ("compare", "verdict.json", {"log_in": 1}, "log_in: Input should be an object"),
+    ],
+)
+def test_what_is_no_object_is_told_in_plain_words(
+    *,
+    command: str,
+    file: str,
+    change: dict[str, object],
+    said: str,
+    run: Path,
+    lendchaos: Callable[..., Ended],
+) -> None:
+    """No class of ours has a meaning for whoever reads the message."""
+    path = run / file
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
+    done = lendchaos(command, run)
+
+    assert done.exit_code in (2, 3)
+    assert said in " ".join((done.stdout + done.stderr).split())
+
+
 @pytest.mark.parametrize("load_ended_ns", [9 * 10**18, 10**15])
 def test_absurd_numbers_take_neither_time_nor_memory(load_ended_ns: int, run: Path) -> None:
     """In a process that may have little of both."""
