@@ -25,7 +25,7 @@ from harness.core.rows import refusal_of
 from harness.core.yaml_models import parse
 from harness.history.run_directory import RunDirectory
 from harness.verdict import types as verdict_types
-from harness.verdict.stored_verdict import require_undamaged
+from harness.verdict.stored_verdict import require_own
 from harness.verdict.types import Verdict
 
 SCHEMA = "lendchaos.history/1"
@@ -55,7 +55,7 @@ def by_age(stored: Stored) -> tuple[str, str]:
 
 def read_run(path: Path) -> Stored:
     """The verdict of a run directory and the settings of its plan; UsageError if it has none, and
-    HarnessError as `require_undamaged`.
+    what `require_own` raises.
     """
     file = path / "verdict.json"
     if not path.is_dir():
@@ -65,7 +65,7 @@ def read_run(path: Path) -> Stored:
             f"{path} has no verdict.json: `lendchaos judge {shlex.quote(str(path))}` makes one"
         )
     stored = read_file(file)
-    require_undamaged(RunDirectory(real(path)), stored.verdict)
+    require_own(RunDirectory(real(path)), stored.verdict)
     if not (path / "plan.json").exists():
         return stored
     plan = RunDirectory(real(path)).read_plan()

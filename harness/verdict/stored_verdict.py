@@ -37,30 +37,29 @@ def read_verdict(run: RunDirectory) -> Verdict:
     Raises:
         UsageError: there is none that can be read, or it is of another run; judging the run
             makes one.
-        HarnessError: as `require_undamaged`.
+        HarnessError: as `require_own`.
     """
     try:
         verdict = from_json(read_regular(run.path / "verdict.json"))
-        for name, planned in run.of_plan().items():
-            if getattr(verdict, name) != planned:
-                raise ValueError(  # noqa: TRY301  # told with the others
-                    f"it is of another run: its {name} is {getattr(verdict, name)}, the"
-                    f" plan's {planned}"
-                )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{run.path} has no readable verdict.json ({reason_of(error)}):"
-            " `lendchaos judge` makes one"
-        ) from error
-    require_undamaged(run, verdict)
+        raise _none(run, reason_of(error)) from error
+    require_own(run, verdict)
     return verdict
 
 
-def require_undamaged(run: RunDirectory, verdict: Verdict) -> None:
-    """Raise a HarnessError if the run passed, and its record is not what it was judged by.
+def require_own(run: RunDirectory, verdict: Verdict) -> None:
+    """Whether a verdict that lies in a run directory is what its record came to.
 
-    Judged again, such a run would not pass. Where only the verdict is left, nothing can be told.
+    Where only the verdict is left, nothing can be told.
+
+    Raises:
+        UsageError: it is of another run.
+        HarnessError: it is a pass, and the record is not the one that was judged: judged again it
+            would not pass.
     """
+    for name, planned in run.of_plan().items():
+        if (said := getattr(verdict, name)) != planned:
+            raise _none(run, f"it is of another run: its {name} is {said}, the plan's {planned}")
     left = any((run.path / name).exists() for name in ("plan.json", STATUS_FILE))
     if verdict.verdict is not Judgement.PASS or not left:
         return
@@ -72,3 +71,9 @@ def require_undamaged(run: RunDirectory, verdict: Verdict) -> None:
             f"{run.path} passed, and its record is damaged since: {damage[0]};"
             " `lendchaos judge` judges it as it is now"
         )
+
+
+def _none(run: RunDirectory, reason: str) -> UsageError:
+    return UsageError(
+        f"{run.path} has no readable verdict.json ({reason}): `lendchaos judge` makes one"
+    )
