@@ -26,7 +26,7 @@ from harness.history.events import (
     is_decision,
     settle,
 )
-from harness.load.exception_text import ENDS, message_of, place_of
+from harness.load.exception_text import ENDS, message_of, place_of, place_of_class
 from harness.load.sessions import Account
 from harness.plan.plan import Arrival, Plan, PlannedBorrower
 from harness.target.classification import Answer, Classification, GroundTruth, denies_session
@@ -64,6 +64,8 @@ class Journey:
     step: Step | None = None
     deadline_ns: int = 0
     answer: Answer | None = None
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """What this attempt has sent: method, path and body."""
     request: tuple[str, str] = ("", "")
     ended_ns: int | None = None
     borrows: list[Attempt] = field(default_factory=list)
@@ -92,9 +94,13 @@ class Journey:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request within what is left of this attempt's deadline, once."""
+        """Send one request within what is left of this attempt's deadline, once.
+
+        An attempt may send several; the same one a second time is a trouble of the run.
+        """
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
         all_headers, content = in_json(body, headers, left_ms)
+        self.asked.append((method, path, content))
         self.request = (method, path.partition("?")[0])
         self.answer = self.transport.request(method, path, all_headers, content, left_ms / 1000)
         return self.answer
@@ -128,7 +134,8 @@ class FailedStepError(Exception):
 class Journeys:
     """All journeys of one load process; ``accounts`` are by the borrower's index.
 
-    ``bug`` is the first exception that came out of a step: a bug in a scenario, or in here.
+    ``bug`` is the first exception that came out of a step, or the first step that sent nothing or
+    the same twice: a bug in a scenario, or in here.
     """
 
     plan: Plan
@@ -260,7 +267,7 @@ class Journeys:
     def _attempt(self, journey: Journey, step: Step, act: _Act, timeout_s: float) -> Classification:
         arrival, is_borrow = journey.arrival, step is Step.BORROW
         started_ns = time.monotonic_ns()
-        journey.step, journey.answer = step, None
+        journey.step, journey.answer, journey.asked = step, None, []
         journey.deadline_ns = started_ns + round(timeout_s * 1e9)
         journey.tries[step] += 1
         if is_borrow:  # written before it leaves
@@ -270,6 +277,7 @@ class Journeys:
         held = journey.account.session
         judged = act(journey)
         journey.ended_ns = time.monotonic_ns()
+        self.bug = self.bug or self._unfaithful(journey)
         answer = journey.answer or Answer(error="other", sent=False)
         in_session = step is not Step.LOG_IN and denies_session(answer, judged)
         journey.session_over = in_session and journey.account.may_have_ended(held)
@@ -305,6 +313,14 @@ class Journeys:
         journey.step = None
         self._tell(journey.request, journey.intended_ns, len(answer.body), _complaint(attempt))
         return judged
+
+    def _unfaithful(self, journey: Journey) -> str | None:
+        """What was never sent, or sent once more off the record, says nothing of the target."""
+        twice = len(set(journey.asked)) < len(journey.asked)
+        if journey.answer is not None and not twice:
+            return None
+        sent = "the same request twice in one try" if twice else "no request"
+        return f"step {journey.step} sent {sent}, in {place_of_class(type(self.steps))}"
 
     def _finish(self, journey: Journey, ending: Ending) -> None:
         last = settle(journey.borrows, journey.declined)

@@ -62,17 +62,19 @@ def _call(text: str) -> ast.Call:
 
 def _plain(node: ast.expr, text: str) -> Any:
     try:
-        return ast.literal_eval(node)
-    except ValueError as error:
+        value = ast.literal_eval(node)
+        json.dumps(value, ensure_ascii=False).encode()  # nor bytes, a set or half a letter
+    except (ValueError, TypeError) as error:
         wrong = ast.unparse(node)
         raise UsageError(f"{text}: {wrong} is no plain value (a text, number or pair)") from error
+    return value
 
 
 def _built(spec: Any, values: dict[str, Any], text: str) -> AnyFault:
     try:
         # As strict as JSON is: no number for a text, and a pair may be written as a tuple.
         found = TypeAdapter(spec).validate_json(json.dumps(values), strict=True)
-    except (ValidationError, TypeError) as error:
+    except ValidationError as error:
         raise UsageError(f"{text}: {_reasons(error)}; {usage(spec.__name__)}") from error
     fault: AnyFault = found
     if fault.problems:
@@ -80,9 +82,7 @@ def _built(spec: Any, values: dict[str, Any], text: str) -> AnyFault:
     return fault
 
 
-def _reasons(error: ValidationError | TypeError) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
+def _reasons(error: ValidationError) -> str:
     parts = []
     for one in error.errors():
         field = ".".join(str(place) for place in one["loc"]) or "value"

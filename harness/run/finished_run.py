@@ -54,6 +54,7 @@ class FinishedRun(EndedRun):
 
         Raises:
             UsageError: there is no verdict that can be read.
+            HarnessError: it passed, and its record is damaged since.
         """
         verdict = read_verdict(RunDirectory(Path(path)))
         return cls(real(Path(path)), verdict.exit_code, verdict)

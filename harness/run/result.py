@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.core.errors import UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.foreign_text import clean_lines, last_words
 from harness.history.run_directory import RunDirectory
 from harness.verdict.series import Series
@@ -38,10 +38,10 @@ class RunResult:
 
     @cached_property
     def verdict(self) -> Verdict | None:
-        """The verdict of a run; None when it ended without one, or it is not there any more."""
+        """The verdict of a run; None when it ended without one, or it is not as it was."""
         try:
             return None if self.path is None else read_verdict(RunDirectory(self.path))
-        except UsageError:
+        except (HarnessError, UsageError):
             return None
 
     def why(self, written: str) -> str:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
+from harness.core.rows import refusal_of
 from harness.plan.planted_defects import wrong_defects
 from harness.stack import register
 from harness.stack.cluster_folders import remove_database
@@ -269,7 +270,7 @@ def _parsed(path: Path, text: bytes) -> Stack:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"{path} is damaged ({where}: {first['msg']}): {remedy}") from error
+        raise HarnessError(f"{path} is damaged ({where}: {refusal_of(first)}): {remedy}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HarnessError(f"{path} is damaged (no schema_version): {remedy}") from error
 

@@ -23,6 +23,7 @@ OK = Classification(Outcome.OK)
 APPROVED = Classification(Outcome.APPROVED, loan_id="loan-1")
 UNKNOWN = Classification(Outcome.INDETERMINATE, "timeout", may_retry=True)
 BUSY = Classification(Outcome.FAILED, "overloaded", may_retry=True)
+PLACE = "tests/load/test_journey.py:"
 REFUSED = Classification(Outcome.FAILED, "bad_request")
 
 
@@ -294,6 +295,52 @@ def test_a_bug_in_a_step_is_told(make_load: Callable[..., Load]) -> None:
     told = load.journeys.bug
     assert told.startswith("step borrow raised, in tests/load/test_journey.py:")
     assert "IndexError: pop from empty list" in told
+
+
+def once(journey: Journey, amount_fen: int = 1) -> None:
+    """One request, which nobody answers."""
+    journey.send("POST", "/loans", {"amount_fen": amount_fen})
+
+
+def twice(journey: Journey) -> None:
+    """A try of its own that is on no record."""
+    once(journey)
+    once(journey)
+
+
+def two_requests(journey: Journey) -> None:
+    """An API that wants two, at one address."""
+    once(journey)
+    once(journey, 2)
+
+
+@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize(
+    ("sends", "said"),
+    [
+        (lambda _: None, "sent no request"),
+        (twice, "sent the same request twice in one try"),
+        (once, None),
+        (two_requests, None),
+    ],
+)
+def test_a_step_that_does_not_send_once_is_told(
+    make_load: Callable[..., Load], step: Step, sends: Callable[[Journey], None], said: str | None
+) -> None:
+    """Its outcome is none of the target's; more than one request, each once, is another API."""
+
+    class Sending(Script):
+        def _answer(self, journey: Journey, judged: Classification) -> Classification:
+            if journey.step is not step:
+                return super()._answer(journey, judged)
+            sends(journey)
+            return judged
+
+    load = make_load(Sending(APPROVED), log_in_share=1.0, population="good")
+    load.perform()
+
+    told = str(load.journeys.bug)
+    assert told == "None" if said is None else f"step {step} {said}, in {PLACE}" in told
 
 
 def test_a_limit_of_their_own_in_a_step_is_told(make_load: Callable[..., Load]) -> None:

@@ -50,7 +50,7 @@ FailOnRegression = Annotated[
     typer.Option(
         "--fail-on-regression",
         help="End with 1 on a regression or on money that is wrong, and with 3 where so few runs,"
-        " or different ones, show nothing. Otherwise regressions only warn.",
+        " different ones or an unread ledger show nothing. Otherwise regressions only warn.",
     ),
 ]
 
