@@ -19,15 +19,13 @@ from harness.apps.gameday.session_store import (
 )
 from harness.core.errors import UsageError
 from harness.verdict.types import Judgement
-from tests.builders import during, operations, plan_of
 from tests.cli.conftest import Ended
 from tests.gameday.stored_days import (
     ATTACK,
     PLAN,
     at,
     contents,
-    ran,
-    run_in,
+    failed_before,
     run_of,
     small_day,
     whole_day,
@@ -141,24 +139,6 @@ def test_what_was_said_of_a_run_is_held_against_judging_it_again(small: Path) ->
     )
 
 
-def failed_before(small: Path) -> Path:
-    """Put a try of the small day's step that failed before the one that passes; its run."""
-    plan = plan_of(rate=20)
-    name = run_in(small, 100, plan, operations(plan, during(8, 13.3)))
-    path = small / "session.jsonl"
-    first, *others = path.read_text().splitlines(keepends=True)
-    path.write_text(first)
-    for event in (
-        Event(What.STEP_STARTED, at(-90), "cut"),
-        ran("cut", name, -60, "fail", 1),
-        Event(What.STEP_ENDED, at(-59), "cut", "aborted"),
-    ):
-        SessionStore(small).append(event)
-    with path.open("a") as file:
-        file.writelines(others)
-    return small / "runs" / name
-
-
 def test_a_failure_is_not_repeated_until_it_is_green(small: Path) -> None:
     """A try that failed fails its step and the day, though a later one passes."""
     failed_before(small)
@@ -167,44 +147,6 @@ def test_a_failure_is_not_repeated_until_it_is_green(small: Path) -> None:
     verdicts = [one.verdict.verdict for one in record.steps[0].tries if one.verdict]
     assert verdicts == [Judgement.FAIL, Judgement.PASS]
     assert (record.steps[0].outcome, record.outcome) == (Judgement.FAIL, Judgement.FAIL)
-
-
-@pytest.mark.parametrize(
-    ("line", "cut", "remarks"),
-    [(1, 0, 1), (2, 0, 1), (2, 40, 2), (1, 40, 2)],
-    ids=["not begun", "not ended", "an end that is cut", "a begin that is cut"],
-)
-def test_a_failure_of_which_the_session_does_not_tell_fails_the_day(
-    line: int, cut: int, remarks: int, small: Path
-) -> None:
-    """Its stored run does, whichever line is taken out or damaged."""
-    name = failed_before(small).name
-    path = small / "session.jsonl"
-    lines = path.read_text().splitlines(keepends=True)
-    lines[line] = f"{lines[line][:cut]}\n" if cut else ""
-    path.write_text("".join(lines))
-    record = make_record.made(small, silent)
-
-    assert record.outcome is Judgement.FAIL
-    told = f"runs/{name} is a run of which the session does not tell, and it is judged fail"
-    assert (record.remarks[-1], len(record.remarks)) == (told, remarks)
-    assert f"{remarks} reason" in record.statement
-
-
-def test_nothing_passes_of_which_something_is_lost(small: Path) -> None:
-    """A run that had a verdict, or a line of the session; every step that is left passes."""
-    path = small / "session.jsonl"
-    whole = path.read_text()
-    path.write_text(whole.replace('"what": "note"', '"what": "nte"'))
-    damaged = make_record.made(small, silent)
-    path.write_text(whole)
-    shutil.rmtree(failed_before(small))
-    lost = make_record.made(small, silent)
-
-    for record, why in ((lost, "judged any more"), (damaged, "session.jsonl, line ")):
-        assert record.steps[0].outcome is Judgement.PASS
-        assert record.outcome is Judgement.INCONCLUSIVE
-        assert why in record.remarks[0]
 
 
 def test_a_step_that_did_not_end_is_no_pass(small: Path) -> None:

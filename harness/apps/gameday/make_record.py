@@ -23,7 +23,7 @@ from harness.apps.gameday.day_record import (
     Try,
     judged,
     manual_faults,
-    own_version,
+    own_program,
     unseen,
 )
 from harness.apps.gameday.session_store import (
@@ -97,7 +97,7 @@ def record_of(told: Session, runs: Runs, files: dict[str, Seal]) -> Record:
         versions=dict(opened[0].details) if opened else {},
         remarks=remarks,
         files=files,
-        recorded_with=own_version(),
+        recorded_with=own_program(),
     )
 
 
