@@ -62,7 +62,7 @@ def test_what_is_no_word_of_a_program_is_found_whichever_made_the_record(
 
     def forge(body: dict[str, Any]) -> None:
         change(body)
-        body["recorded_with"] = "0.1.0"
+        body["recorded_with"] = "0.0.9"
 
     edit_record(day, forge)
     found = verify(day, silent)
