@@ -27,7 +27,7 @@ from harness.apps.cli.ci_places import (
 )
 from harness.apps.cli.console import tell_error
 from harness.core import foreign_text
-from harness.core.disk import nearest
+from harness.core.disk import is_writable, nearest
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
@@ -236,7 +236,7 @@ def _check_place(option: str, path: Path) -> None:
         raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
     if _is_evidence(path):
         raise UsageError(f"{option} {path} is a file of a run, which is kept as it is")
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not is_writable(path if path.exists() else folder):
         raise UsageError(f"{option} {path} cannot be written: no permission")
 
 
