@@ -9,6 +9,7 @@ import pytest
 
 from harness.apps.cli.lazy_commands import LATER, load
 from harness.plan.run_options import ALL_OPTIONS, GROUPS
+from harness.report.junit import to_xml
 from tests.cli.conftest import Ended
 from tests.cli.processes import in_terminal
 
@@ -72,6 +73,34 @@ def test_a_value_keeps_its_letters_where_help_is_near(lendchaos: Callable[..., E
 
     assert done.exit_code == 2
     assert "no scenario 'no-such-scenario'" in done.stderr
+
+
+@pytest.mark.usefixtures("quick_locust")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        *[(("run", "baseline", word), 0) for word in ("--help", "-h", "--dry-run", "-lV", "-l")],
+        (("run", "--help"), 0),
+        (("run", "none", "--dry-run"), 2),
+        *[(("report", *more), 0) for more in (("--help",), ("-h",), ("none", "--help"))],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_who_only_asks_loses_no_result(
+    words: tuple[str, ...], code: int, first: bool, lendchaos: Callable[..., Ended]
+) -> None:
+    """Help and a dry run promise that nothing is touched, wherever the files of CI are named."""
+    old = {"a.xml": to_xml([]), "a.md": "### 🟢 PASS"}
+    for name, text in old.items():
+        Path(name).write_text(text)
+    files = ("--junitxml=a.xml", "--summary", "a.md")
+    done = lendchaos(words[0], *(*files, *words[1:]) if first else (*words[1:], *files))
+
+    assert done.exit_code == code, done.stderr
+    assert {name: Path(name).read_text() for name in old if Path(name).exists()} == old
+    lendchaos("run", "none", *files)
+    assert not any(Path(name).exists() for name in old)
 
 
 @pytest.mark.parametrize("word", ["-V", "--version"])
