@@ -1,6 +1,5 @@
 """The state file is whole or not there, private, and never believed when its owner is dead."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -9,29 +8,17 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.core.errors import HarnessError
 from harness.core.processes import ProcessRef, identify, is_alive
 from harness.stack import register, run_lock
-from harness.stack.client import (
-    ANSWERS,
-    ProcessIds,
-    ProcessList,
-    ProcessStatus,
-    RequestDone,
-    RequestRefused,
-    StackRequest,
-    ask,
-    short_path,
-)
+from harness.stack.client import ANSWERS, ProcessList, StackRequest, ask, short_path
 from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.launch import LaunchSpec, down, launch, silent
-from harness.stack.namespaces import Wire
 from harness.stack.run_lock import held_while_alive
 from harness.stack.state import (
     SCHEMA,
@@ -167,18 +154,6 @@ def test_a_dead_stack_of_another_version_is_as_any_other(tmp_path: Path) -> None
     """Nobody has to be asked for anything: after an upgrade and a new boot `up` simply works."""
     save_state(replace(a_stack(tmp_path), supervisor=None, schema_version=SCHEMA - 1))
     assert load_state(tmp_path) is None
-
-
-def test_what_versions_say_to_each_other_changes_with_the_schema() -> None:
-    """If this fails, raise `SCHEMA`, and set the sum to the new one."""
-    kinds: list[Any] = [Stack, StackSettings, Link, Wire, ProcessRef, StackRequest, ProcessStatus]
-    kinds += [ProcessList, ProcessIds, RequestDone, RequestRefused]
-    said = {kind.__name__: [(each.name, str(each.type)) for each in fields(kind)] for kind in kinds}
-
-    assert (SCHEMA, hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]) == (
-        2,
-        "cf4a95600484",
-    )
 
 
 def test_a_dead_supervisors_stack_is_cleaned_away(tmp_path: Path) -> None:
