@@ -33,7 +33,7 @@ def test_help_of_a_run_has_every_option_in_groups_with_its_default(
         shown = f"{option.word}{option.type.placeholder}{option.sentence}".replace(" ", "")
         assert shown in text, option.word
         if option.shown_default:
-            default = text.partition(shown)[2].partition("[default:")[2].lstrip("(")
+            default = text.partition(shown)[2].partition("[default:")[2]
             assert default.startswith(option.shown_default.replace(" ", "")), option.word
     for of_locust in ("-u,--usersN", "-t,--run-timeTIME", "--processesN", "--htmlFILE"):
         assert of_locust in text
@@ -43,14 +43,14 @@ def test_help_of_a_run_has_every_option_in_groups_with_its_default(
 def test_help_has_one_kind_of_placeholder_and_cuts_nothing(
     words: tuple[str, ...], lendchaos: Callable[..., Ended]
 ) -> None:
-    """Words in capitals, or the words to choose from."""
+    """Words in capitals, or the words to choose from; so are defaults, whoever reads the option."""
     if words[0] == "help":
         words = ("help", "help")
     said = lendchaos(*words, "--help").stdout
 
     assert said == lendchaos(*words, "-h").stdout == lendchaos("help", *words).stdout
     assert "..." not in said.replace("...]", "")
-    assert re.search(r"<\w|\{[^r]", said) is None
+    assert re.search(r"<\w|\{[^r]|default:\s+\(", said) is None
     command: Any = load(words[0])
     for name in words[1:] if words[0] == "gameday" else ():
         command = command.commands[name]
@@ -64,7 +64,7 @@ def test_boxes_of_a_terminal_say_no_types_either(words: tuple[str, ...], tmp_pat
     """Beside a switch there is nothing to be put in."""
     said = in_terminal(*words, "--help", cwd=tmp_path).decode()
 
-    assert ("╭" in said, "<" in said) == (True, False)
+    assert ("╭" in said, "<" in said, "[default: (" in said) == (True, False, False)
 
 
 def test_a_value_keeps_its_letters_where_help_is_near(lendchaos: Callable[..., Ended]) -> None:
