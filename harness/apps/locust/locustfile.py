@@ -53,7 +53,7 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
     return Locustfile(
         borrower=borrower,
         scenario=scenario,
-        name=Path(str(named.__file__)).stem,
+        name=Path(getattr(named, "__file__", None) or named.__name__).stem,
         hypothesis=hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
     )
 
@@ -105,14 +105,16 @@ def _named_file(environment: Any, borrower: type) -> ModuleType:
         module = sys.modules.get("locustfile" if stem == "locust" else stem)
         if module is not None and any(value is borrower for value in vars(module).values()):
             return module
-    return sys.modules[borrower.__module__]
+    name = borrower.__module__  # of a module that a file may have loaded past Python's list
+    return sys.modules.get(name) or ModuleType(name)
 
 
 def _inherited(borrower: type, borrower_class: type) -> str | None:
     """The docstring of the file that the borrower comes from, where the named one has none."""
     for ancestor in borrower.__mro__[: borrower.__mro__.index(borrower_class)]:
-        if docstring := sys.modules[ancestor.__module__].__doc__:
-            return docstring
+        module = sys.modules.get(ancestor.__module__)
+        if module is not None and module.__doc__:
+            return module.__doc__
     return None
 
 
