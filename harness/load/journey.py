@@ -34,6 +34,7 @@ from harness.target.transport import Transport, in_json
 
 CODE_LETTERS_MAX = 200
 """Of a problem of the target's, in Locust's tables."""
+_HARMLESS = ("GET", "HEAD")
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_TOTAL_SECONDS_MAX = 1.0
 """All waits of one journey together that no answer asked for; `Settings.drain_s` allows for it."""
@@ -65,7 +66,7 @@ class Journey:
     deadline_ns: int = 0
     answer: Answer | None = None
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
-    """What this attempt has sent: method, path and body."""
+    """What this attempt has sent that may change something: method, path and body."""
     request: tuple[str, str] = ("", "")
     ended_ns: int | None = None
     borrows: list[Attempt] = field(default_factory=list)
@@ -96,11 +97,13 @@ class Journey:
     ) -> Answer:
         """Send one request within what is left of this attempt's deadline, once.
 
-        An attempt may send several; the same one a second time is a trouble of the run.
+        An attempt may send several, and read as often as it likes. The same one a second time,
+        where it is no reading, is a trouble of the run.
         """
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
         all_headers, content = in_json(body, headers, left_ms)
-        self.asked.append((method, path, content))
+        if method not in _HARMLESS:
+            self.asked.append((method, path, content))
         self.request = (method, path.partition("?")[0])
         self.answer = self.transport.request(method, path, all_headers, content, left_ms / 1000)
         return self.answer

@@ -309,9 +309,11 @@ def twice(journey: Journey) -> None:
 
 
 def two_requests(journey: Journey) -> None:
-    """An API that wants two, at one address."""
+    """An API that wants two, at one address, and is asked until they are done."""
     once(journey)
     once(journey, 2)
+    for _ in range(2):
+        journey.send("GET", "/loans/1")
 
 
 @pytest.mark.parametrize("step", list(Step))
