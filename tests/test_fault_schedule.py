@@ -127,6 +127,16 @@ def test_a_name_that_no_fault_has_is_refused() -> None:
         plan_of(choice=Choice(only=("2-kil",)))
 
 
+def test_of_many_unknown_names_the_first_are_told() -> None:
+    """One line that says what would be valid, however many there are."""
+    many = tuple(f"x{number}" for number in range(12_000))
+    (told,) = wrong_choice(FAULTS, Choice(only=(*many, many[0])))
+
+    listed = "x0, x1, x2, x3, x4 and 11,995 more"
+    assert told == f"--only-faults {listed}: the scenario has {', '.join(NAMES)}"
+    assert len(wrong_choice(FAULTS, Choice(without=("x" * 10_000,)))[0]) < 200
+
+
 def test_without_any_fault_it_is_a_run_that_only_watches() -> None:
     """One long observation, judged as such."""
     plan = plan_of(choice=Choice(only=("none",)))

@@ -85,7 +85,10 @@ def test_every_fault_of_the_api_can_be_written() -> None:
         ("Kill(target=None)", "target None: input should be a valid string"),
         ("Kill(during=(0.5, 1))", "during= is no longer used: say when it begins"),
         ('Kill(expects_impact="no")', "expects_impact 'no': input should be a valid boolean"),
-        ("Kill(target=b'x')", "target b'x': input should be a valid string"),
+        ("Kill(target=b'x')", "b'x' is no plain value (a text, number or pair)"),
+        ("Kill({1})", "{1} is no plain value"),
+        ("Kill({[]: 1})", "is no plain value"),
+        (r"Kill('\ud800')", r"'\ud800' is no plain value"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_would_do(text: str, told: str) -> None:

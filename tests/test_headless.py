@@ -11,6 +11,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.core.forwarding import Forwarded
+from harness.core.processes import identify, is_alive
 from harness.run import locust_process as runner
 from harness.run.locust_process import find_scenario, locust_command
 from harness.run.progress_messages import PROGRESS, ErrorUpdate, ProgressMessage, Update
@@ -124,6 +125,25 @@ def test_an_error_before_a_kill_is_not_the_word_of_a_run(
 
     told = {"error": "no memory", "killed_by": "SIGKILL"} if code == 3 else asdict(message)
     assert (ended.exit_code, ended.last) == (code, told)
+
+
+def test_a_run_has_ended_though_what_its_scenario_started_lives_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server of its own, say, that was forked and holds whatever its parent held."""
+    text = (
+        "import json, os, time; fd = int(os.environ['LENDCHAOS_PROGRESS_FD']); pid = os.fork()"
+        "; pid or time.sleep(40)"
+        "; pid and os.write(fd, json.dumps({'kind': 'Update', 'text': str(pid)}).encode())"
+    )
+    monkeypatch.setattr(runner, "_command", lambda *_: [sys.executable, "-c", text])
+
+    ended = runner.run_scenario(Path("mine.py"), [], lambda _: None, lambda _: None)
+
+    child = identify(int(ended.last["text"]))
+    assert child is not None
+    assert is_alive(child)
+    os.kill(child.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("web_port", [None, 7089])

@@ -34,7 +34,7 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
     """
     there = nearest(folder.absolute())
     found = os.statvfs(there)
-    if not os.access(there, os.W_OK):
+    if not is_writable(there):
         number = errno.EROFS if found.f_flag & os.ST_RDONLY else errno.EACCES
         raise OSError(number, os.strerror(number), str(there))
     free = (found.f_bfree if os.geteuid() == 0 else found.f_bavail) * found.f_frsize
@@ -43,6 +43,14 @@ def require_room(folder: Path, bytes_min: int = ROOM_BYTES_MIN) -> None:
         raise OSError(errno.ENOSPC, said, str(there))
     if found.f_files and not found.f_ffree:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)} (no inode is free)", str(there))
+
+
+def is_writable(path: Path) -> bool:
+    """Whether a file, or into a folder, may be written. The kernel lets root write into a folder
+    below /proc or /sys, and takes nothing there.
+    """
+    of_kernel = Path(os.path.realpath(path)).parts[1:2] in (("proc",), ("sys",))
+    return os.access(path, os.W_OK) and not (of_kernel and path.is_dir())
 
 
 def require_rooms(places: Iterable[tuple[Path, int]]) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from harness.core.rows import refusal_of
+
 MessageT = TypeVar("MessageT")
 
 
@@ -48,7 +50,7 @@ class Codec(Generic[MessageT]):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             field = ".".join(str(part) for part in first["loc"][1:])
-            raise MessageError(f"message {kind}, {field}: {first['msg']}") from error
+            raise MessageError(f"message {kind}, {field}: {refusal_of(first)}") from error
         except (ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
             known = ", ".join(self._adapters)
             raise MessageError(f"no message of {known}: {line[:80]!r}") from error

@@ -4,13 +4,23 @@ import re
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+_PLAIN_WORDS = {
+    "dataclass_type": "Input should be an object",
+    "path_type": "Input should be a path",
+}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def comparable(shown: str) -> str:
     """A UUID in small letters: it is the same in any case (RFC 9562). Any other one as it is."""
     return shown.lower() if _UUID.fullmatch(shown) else shown
+
+
+def refusal_of(detail: ErrorDetails) -> str:
+    """Why a value is refused, without the name of the class that it should become."""
+    return _PLAIN_WORDS.get(detail["type"], detail["msg"])
 
 
 def plain(fact: Any) -> dict[str, Any]:
@@ -24,6 +34,6 @@ def reason_of(error: Exception) -> str:
         return error.strerror or type(error).__name__
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return ": ".join([*(str(part) for part in first["loc"][:1]), first["msg"]])
+        return ": ".join([*(str(part) for part in first["loc"][:1]), refusal_of(first)])
     text = str(error).strip().splitlines()
     return text[0] if text else type(error).__name__

@@ -26,7 +26,7 @@ from harness.history.events import (
     is_decision,
     settle,
 )
-from harness.load.exception_text import ENDS, message_of, place_of
+from harness.load.exception_text import ENDS, message_of, place_of, place_of_function
 from harness.load.request_events import complaint_of, request_event
 from harness.load.sessions import Account
 from harness.load.user_steps import BrokenStepError, call_step, require_planned, require_valid
@@ -37,6 +37,7 @@ from harness.target.interface import Target
 from harness.target.request import TERM_DAYS, Request
 from harness.target.transport import Transport, in_json
 
+_HARMLESS = ("GET", "HEAD")
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_TOTAL_SECONDS_MAX = 1.0
 """All waits of one journey together that no answer asked for; `Settings.drain_s` allows for it."""
@@ -75,6 +76,8 @@ class Journey:
     step: Step | None = None
     deadline_ns: int = 0
     answer: Answer | None = None
+    asked: list[tuple[str, str, bytes]] = field(default_factory=list)
+    """What this attempt has sent that may change something: method, path and body."""
     request: tuple[str, str] = ("", "")
     ended_ns: int | None = None
     borrows: list[Attempt] = field(default_factory=list)
@@ -117,6 +120,9 @@ class Journey:
     ) -> Answer:
         """Send one request within what is left of this attempt's deadline, once.
 
+        An attempt may send several, and read as often as it likes. The same one a second time,
+        where it is no reading, is a mistake of the scenario.
+
         Raises:
             BrokenStepError: a borrow asks for another amount than was planned.
         """
@@ -124,6 +130,8 @@ class Journey:
             require_planned(self, body)
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
         all_headers, content = in_json(body, headers, left_ms)
+        if method not in _HARMLESS:
+            self.asked.append((method, path, content))
         self.request = (method, path.partition("?")[0])
         self.answer = self.transport.request(method, path, all_headers, content, left_ms / 1000)
         return self.answer
@@ -232,6 +240,12 @@ class Journeys:
             journey.broken = journey.broken or error
         if journey.broken is not None:
             raise journey.broken
+        # What was never sent, or sent once more off the record, says nothing of the target.
+        twice = len(set(journey.asked)) < len(journey.asked)
+        if twice or journey.answer is None:
+            sent = "the same request twice in one try" if twice else "no request"
+            name = getattr(act, "__name__", "a step")
+            raise BrokenStepError(f"{place_of_function(act)}: {name} sent {sent}")
         return judged
 
     def _log_in(self, journey: Journey, waited_s: float = 0.0) -> bool:
@@ -296,7 +310,7 @@ class Journeys:
     def _attempt(self, journey: Journey, step: Step, act: _Act, timeout_s: float) -> Classification:
         arrival, is_borrow = journey.arrival, step is Step.BORROW
         started_ns = time.monotonic_ns()
-        journey.step, journey.answer = step, None
+        journey.step, journey.answer, journey.asked = step, None, []
         journey.deadline_ns = started_ns + round(timeout_s * 1e9)
         journey.tries[step] += 1
         if is_borrow:  # written before it leaves

@@ -64,10 +64,12 @@ def _call(text: str) -> ast.Call:
 
 def _plain(node: ast.expr, text: str) -> Any:
     try:
-        return ast.literal_eval(node)
-    except ValueError as error:
+        value = ast.literal_eval(node)
+        json.dumps(value, ensure_ascii=False).encode()  # nor bytes, a set or half a letter
+    except (ValueError, TypeError) as error:
         wrong = ast.unparse(node)
         raise UsageError(f"{text}: {wrong} is no plain value (a text, number or pair)") from error
+    return value
 
 
 def usage(name: str) -> str:

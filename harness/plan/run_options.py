@@ -254,7 +254,7 @@ RUN_OPTIONS = (
     _stack("state-dir", DIRECTORY, default_text="$LENDCHAOS_STATE, else ./.lendchaos").with_help(
         "where the local stack is kept", uses=Use.OUTSIDE, pytest="--chaos-state-dir"
     ),
-    _fault("inject", FAULT, default_text="no fault more", repeatable=True).with_help(
+    _fault("inject", FAULT, default_text="none", repeatable=True).with_help(
         "a fault beside those of the scenario, or without one in `lendchaos run`, as in a scenario"
         " file: 'Latency(\"database\", milliseconds=200)'; repeatable (docs/faults.md)"
     ),

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 
 from harness.plan.fault import LASTS_SECONDS, FaultSpec, PlannedFault, planned
 from harness.plan.layout import Need, StackLayout, Thing
+from harness.plan.run_options import brief
 
 EXPLORED_SECONDS_MIN = 1.0
 """A fault at a random time lasts at least this long: to be proven, and noticed."""
 EXPLORED_PHASE_SECONDS_MIN = 2.0
 DRAWS_MAX = 1000
+NAMED_MAX = 5
+"""Of the names that are unknown."""
 NONE = "none"
 """In place of names: no fault at all."""
 
@@ -63,17 +66,18 @@ def chosen(faults: Iterable[FaultSpec], choice: Choice) -> dict[str, FaultSpec]:
 
 
 def wrong_choice(faults: Iterable[FaultSpec], choice: Choice) -> list[str]:
-    """Every name that no fault of the scenario has; what would be valid."""
+    """The names that no fault of the scenario has, the first few; what would be valid."""
     known = named(faults)
     listed = ", ".join(known) or "no faults"
     found = []
     only, without = (choice.only, {*known, NONE}), (choice.without, set(known))
     for option, (names, valid) in {"--only-faults": only, "--without-fault": without}.items():
-        found += [
-            f"{option} {name or repr(name)}: the scenario has {listed}"
-            for name in names
-            if name not in valid
-        ]
+        if wrong := [
+            brief(name) or repr(name) for name in dict.fromkeys(names) if name not in valid
+        ]:
+            more = f" and {len(wrong) - NAMED_MAX:,} more" if len(wrong) > NAMED_MAX else ""
+            first = ", ".join(wrong[:NAMED_MAX])
+            found.append(f"{option} {first}{more}: the scenario has {listed}")
     return found
 
 

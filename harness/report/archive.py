@@ -21,9 +21,11 @@ from pydantic import ValidationError
 from harness.core.documents import json_of
 from harness.core.errors import UsageError
 from harness.core.files import read_regular, real, replace_file, text_of
+from harness.core.rows import refusal_of
 from harness.core.yaml_models import parse
 from harness.history.run_directory import RunDirectory
 from harness.verdict import types as verdict_types
+from harness.verdict.stored_verdict import require_own
 from harness.verdict.types import Verdict
 
 SCHEMA = "lendchaos.history/1"
@@ -52,7 +54,9 @@ def by_age(stored: Stored) -> tuple[str, str]:
 
 
 def read_run(path: Path) -> Stored:
-    """The verdict of a run directory and the settings of its plan; UsageError if it has none."""
+    """The verdict of a run directory and the settings of its plan; UsageError if it has none, and
+    what `require_own` raises.
+    """
     file = path / "verdict.json"
     if not path.is_dir():
         raise UsageError(f"{path} is no run directory")
@@ -61,6 +65,7 @@ def read_run(path: Path) -> Stored:
             f"{path} has no verdict.json: `lendchaos judge {shlex.quote(str(path))}` makes one"
         )
     stored = read_file(file)
+    require_own(RunDirectory(real(path)), stored.verdict)
     if not (path / "plan.json").exists():
         return stored
     plan = RunDirectory(real(path)).read_plan()
@@ -78,7 +83,7 @@ def read_file(path: Path) -> Stored:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         names = ["class" if name == "class_" else name for name in first["loc"]]
-        said = f"{'.'.join(str(name) for name in names)}: {first['msg']}"
+        said = f"{'.'.join(str(name) for name in names)}: {refusal_of(first)}"
         raise UsageError(f"{place_in(path, text, *names)}: {said}") from error
     except ValueError as error:
         raise UsageError(f"{place_in(path, text, 'exit_code')}: {error}") from error

@@ -6,6 +6,7 @@ a terminal: the caller gets the progress and shows it.
 
 import os
 import re
+import select
 import signal
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import IO, Any
 
 import harness
 from harness.core.documents import write_beside
@@ -53,6 +54,7 @@ ALONE_SCENARIO = Path(harness.__file__).parent / "apps" / "locust" / "given_faul
 NAME_LETTERS_MAX = 255
 _RENAMED = {"watch": "observe"}
 """Scenarios that had another name before."""
+END_CHECK_MILLISECONDS = 200
 ASK_SECONDS_MAX = 120.0
 """For a scenario file to be loaded and a plan to be made of it."""
 
@@ -164,7 +166,7 @@ def run_scenario(
     (a file descriptor) or, if None, to where our own output goes. ``show`` is given what the run
     says of itself, ``tell`` what we say. A signal that ends us ends the run in order, which then
     was interrupted; after one, no other run is begun. The run ends itself when we are killed: it
-    sees that no one reads any more what it says.
+    sees that no one reads any more what it says. What the scenario started may outlive it.
     """
     with listening():
         if is_interrupted():
@@ -173,7 +175,7 @@ def run_scenario(
         variables = {**os.environ, **(environment or {}), PIPE_VARIABLE: str(write_end)}
         if web_port is not None:  # a file or a variable is there for other tests
             variables["LOCUST_HEADLESS"] = "false"
-        with os.fdopen(read_end, encoding="utf-8") as messages, forwarded() as run:
+        with os.fdopen(read_end, "rb", buffering=0) as messages, forwarded() as run:
             try:
                 process = run.start(
                     _command(path, options, web_port),
@@ -185,7 +187,7 @@ def run_scenario(
                 )
             finally:
                 os.close(write_end)
-            last = _follow(messages, show, tell, run)
+            last = _follow(_lines_of(messages, process), show, tell, run)
             code = process.wait()
             if code < 0 and not last.keys() - {"error"}:
                 last = {**last, "killed_by": signal.Signals(-code).name}
@@ -276,7 +278,24 @@ def _command(path: Path, options: list[str], web_port: int | None) -> list[str]:
     return [*command, *options]
 
 
-def _follow(messages: TextIO, show: Show, tell: Tell, run: Forwarded) -> dict[str, Any]:
+def _lines_of(pipe: IO[bytes], process: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """All that a process says until it has ended, even if another process holds the pipe."""
+    poller, pending = select.poll(), b""
+    poller.register(pipe, select.POLLIN)
+    while True:
+        has_ended = process.poll() is not None
+        if poller.poll(0 if has_ended else END_CHECK_MILLISECONDS):
+            if not (received := pipe.read(65_536)):
+                break
+            *whole, pending = (pending + received).split(b"\n")
+            yield from whole
+        elif has_ended:
+            break
+    if pending:
+        yield pending
+
+
+def _follow(messages: Iterable[bytes], show: Show, tell: Tell, run: Forwarded) -> dict[str, Any]:
     """Show what a run says until it says no more; its last words."""
     last: dict[str, Any] = {}
     told = False

@@ -48,6 +48,7 @@ class RunResult:
 
         Raises:
             UsageError: there is no verdict that can be read.
+            HarnessError: it passed, and its record is damaged since.
         """
         folder = real(Path(path))
         verdict = read_verdict(RunDirectory(folder))
@@ -132,7 +133,7 @@ class RunResult:
     def _stored(self) -> Verdict | None:
         try:
             return None if self.path is None else read_verdict(RunDirectory(self.path))
-        except UsageError:
+        except (HarnessError, UsageError):
             return None
 
     def _without_verdict(self) -> str:

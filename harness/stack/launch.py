@@ -276,7 +276,7 @@ def down(state_dir: Path, progress: Progress = silent) -> bool:
         return False
     with state_lock(state_dir, progress):
         try:
-            stack = read_state(state_dir)
+            stack = read_state(state_dir, any_version=True)
         except ForeignStateError:
             raise
         except HarnessError as damaged:

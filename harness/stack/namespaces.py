@@ -22,14 +22,12 @@ them open, and the kernel takes them away, devices, routes and rules included, w
 however it ended.
 """
 
-import ctypes
 import ipaddress
 import json
 import os
 import random
 import shutil
 import subprocess
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -40,10 +38,10 @@ from harness.core.errors import HarnessError
 BENCHMARK_NETWORK = ipaddress.IPv4Network("198.18.0.0/15")
 """Set aside for tests between network devices (RFC 2544): no one's real addresses."""
 _BLOCK_BITS = 28
-_CLONE_NEWNET = 0x40000000
+_NEW_NETWORK = "--net"
 _COMMAND_SECONDS_MAX = 5.0
 _SYSTEM_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
-_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
+_PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "unshare": "util-linux"}
 _TRIAL_RULES = """\
 table inet trial {
     chain trial {
@@ -112,7 +110,7 @@ def missing_programs() -> str | None:
     missing = [name for name in _PROGRAMS if _find(name) is None]
     if not missing:
         return None
-    packages = " ".join(_PROGRAMS[name] for name in missing)
+    packages = " ".join(dict.fromkeys(_PROGRAMS[name] for name in missing))
     return f"`{'`, `'.join(missing)}` not found: apt-get install {packages}, or your system's own"
 
 
@@ -222,29 +220,19 @@ def remove(wire: Wire) -> None:
 
 def _new_namespace(*, forwards: bool) -> int:
     """An open file that holds a new namespace, which has no name; HarnessError where refused."""
-    held: list[int] = []
-    refusals: list[str] = []
-
-    def make() -> None:
-        # Of this thread only, which ends at once: nothing else of the process moves.
-        library = ctypes.CDLL(None, use_errno=True)
-        try:
-            if library.unshare(_CLONE_NEWNET) != 0:
-                refusals.append(os.strerror(ctypes.get_errno()))
-                return
-            if forwards:
-                # Of the network namespace of the thread that writes.
-                Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-            held.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
-        except OSError as error:
-            refusals.append(str(error))
-
-    thread = threading.Thread(target=make, name="new namespace")
-    thread.start()
-    thread.join()
-    if refusals:
-        raise HarnessError(f"the kernel refuses a network namespace: {refusals[0]}")
-    return held[0]
+    # Made by a process of its own, which ends at once. A thread that leaves the main namespace is
+    # the whole program where gevent stands in for threads, and takes along whatever it starts.
+    forward = "echo 1 > /proc/sys/net/ipv4/ip_forward && " if forwards else ""
+    command = [_program("unshare"), _NEW_NETWORK, "--", "sh", "-c", f"{forward}echo made; read end"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as inside:
+        told = "" if inside.stdout is None else inside.stdout.readline().strip()
+        if told != "made":
+            raise HarnessError(
+                f"the kernel refuses a network namespace: {told or 'no reason given'}"
+            )
+        return os.open(f"/proc/{inside.pid}/ns/net", os.O_RDONLY)
 
 
 def _path_of(held: int) -> str:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from harness.core.disk import is_writable
 from harness.core.errors import HarnessError
 from harness.core.files import HALF_WRITTEN, read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, boot_id
@@ -105,7 +106,7 @@ def _homes() -> Iterator[Path]:
 
 def _can_be_made(place: Path) -> bool:
     there = next(folder for folder in place.parents if os.path.lexists(folder))
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    return there.is_dir() and os.access(there, os.X_OK) and is_writable(there)
 
 
 def prepared() -> Path:
@@ -132,11 +133,12 @@ def prepared() -> Path:
 def require_listing() -> None:
     """Whether a stack can be listed here; HarnessError where not. Looks, and makes nothing."""
     place = register_dir()
-    if os.path.lexists(place):
+    if made := os.path.lexists(place):
         _check(place)
-    elif not _can_be_made(place):
+    if not (is_writable(place) if made else _can_be_made(place)):
+        how = "written" if made else "made"
         raise HarnessError(
-            f"{place} cannot be made: name a folder of your own with {STATE_VARIABLE}"
+            f"{place} cannot be {how}: name a folder of your own with {STATE_VARIABLE}"
         )
 
 

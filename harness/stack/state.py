@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular, replace_file
 from harness.core.processes import STATE_VARIABLE, ProcessRef, boot_id, end_all, is_alive
+from harness.core.rows import refusal_of
 from harness.core.user_module import UserReference
 from harness.plan.layout import Role, StackLayout
 from harness.plan.planted_defects import wrong_defects
@@ -27,6 +28,9 @@ from harness.stack.register import RegisterEntry
 from harness.stack.run_lock import has_supervisor
 
 SCHEMA = 3
+"""Raised with every change of the state file, or of what a supervisor is asked and answers
+(`harness.stack.client`): another version can then take the stack down, and do nothing else.
+"""
 EDGE, DATABASE = Role.EDGE.value, Role.DATABASE.value
 HEALTH_PATH = "/healthz"
 """Answered by every service that can be attached, and by each HTTP process of the stack."""
@@ -169,16 +173,17 @@ def save_state(stack: Stack) -> None:
     replace_file(stack.state_dir / STATE_FILE, text, durable=True, mode=0o600)
 
 
-def read_state(state_dir: Path) -> Stack | None:
+def read_state(state_dir: Path, *, any_version: bool = False) -> Stack | None:
     """The state file as it is, whether or not its processes live; None if there is none.
 
     This is the one place that decides whether a state folder is ours. The result has no
-    process of an earlier boot, whose ids mean others now.
+    process of an earlier boot, whose ids mean others now. A stack of another version can be ended,
+    so it is returned to who takes ``any_version``, or where it is down already.
 
     Raises:
         UsageError: There can be no state folder.
         ForeignStateError: It is not ours, or is up in another container.
-        HarnessError: It is damaged or of another version, or cannot be read.
+        HarnessError: It is damaged, cannot be read, or its stack is up and of another version.
     """
     folder = checked(state_dir)
     path = folder / STATE_FILE
@@ -194,7 +199,10 @@ def read_state(state_dir: Path) -> Stack | None:
         raise _unlisted(folder)
     if entry.boot_id != boot_id():
         stack = replace(stack, supervisor=None, processes={})
-    if not is_alive(stack.supervisor) and has_supervisor(folder):
+    is_up = is_alive(stack.supervisor)
+    if is_up and stack.schema_version != SCHEMA and not any_version:
+        raise _of_another_version(folder, stack.schema_version)
+    if not is_up and has_supervisor(folder):
         raise ForeignStateError(
             f"the stack in {folder} is up, and its processes cannot be seen from here: it was "
             "brought up in another container, so take it down there, or use another folder with "
@@ -254,19 +262,23 @@ def _parsed(path: Path, text: bytes) -> Stack:
     """What a state file of lendchaos says."""
     remedy = "`lendchaos down` ends what is left and removes it"
     try:
-        # Before anything else: the fields of another version are not ours to judge.
         version = json.loads(text)["schema_version"]
-        if version != SCHEMA:
-            raise HarnessError(
-                f"{path} has schema version {version}, this program reads {SCHEMA}: {remedy}"
-            )
         return _STACK.validate_json(text)
     except ValidationError as error:
+        if version != SCHEMA:  # its fields are not ours to judge
+            raise _of_another_version(path.parent, version) from error
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise HarnessError(f"{path} is damaged ({where}: {first['msg']}): {remedy}") from error
+        raise HarnessError(f"{path} is damaged ({where}: {refusal_of(first)}): {remedy}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HarnessError(f"{path} is damaged (no schema_version): {remedy}") from error
+
+
+def _of_another_version(folder: Path, version: Any) -> HarnessError:
+    return HarnessError(
+        f"the stack in {folder} was brought up by another version of lendchaos (its state file has"
+        f" schema {version}, this one has {SCHEMA}): `lendchaos down` ends it"
+    )
 
 
 def _relocated(stack: Stack, folder: Path) -> Stack:

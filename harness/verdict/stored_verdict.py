@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.core.errors import UsageError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.files import read_regular
 from harness.core.rows import reason_of
+from harness.history.manifest import STATUS_FILE, checksum_mismatches, missing_checksums
 from harness.history.run_directory import RunDirectory
-from harness.verdict.types import Severity, Verdict, from_json
+from harness.verdict.types import Judgement, Severity, Verdict, from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +37,43 @@ def read_verdict(run: RunDirectory) -> Verdict:
     Raises:
         UsageError: there is none that can be read, or it is of another run; judging the run
             makes one.
+        HarnessError: as `require_own`.
     """
     try:
         verdict = from_json(read_regular(run.path / "verdict.json"))
-        for name, planned in run.of_plan().items():
-            if getattr(verdict, name) != planned:
-                raise ValueError(  # noqa: TRY301  # told with the others
-                    f"it is of another run: its {name} is {getattr(verdict, name)}, the"
-                    f" plan's {planned}"
-                )
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{run.path} has no readable verdict.json ({reason_of(error)}):"
-            " `lendchaos judge` makes one"
-        ) from error
-    else:
-        return verdict
+        raise _none(run, reason_of(error)) from error
+    require_own(run, verdict)
+    return verdict
+
+
+def require_own(run: RunDirectory, verdict: Verdict) -> None:
+    """Whether a verdict that lies in a run directory is what its record came to.
+
+    Where only the verdict is left, nothing can be compared.
+
+    Raises:
+        UsageError: it is of another run.
+        HarnessError: it is a pass, and the record is not the one that was judged: judged again it
+            would not pass.
+    """
+    for name, planned in run.of_plan().items():
+        if (said := getattr(verdict, name)) != planned:
+            raise _none(run, f"it is of another run: its {name} is {said}, the plan's {planned}")
+    left = any((run.path / name).exists() for name in ("plan.json", STATUS_FILE))
+    if verdict.verdict is not Judgement.PASS or not left:
+        return
+    damage: list[str] = []
+    status = run.read_status(damage)
+    damage += (*checksum_mismatches(run.path, status.seals).values(), *missing_checksums(status))
+    if damage:
+        raise HarnessError(
+            f"{run.path} passed, and its record is damaged since: {damage[0]};"
+            " `lendchaos judge` judges it as it is now"
+        )
+
+
+def _none(run: RunDirectory, reason: str) -> UsageError:
+    return UsageError(
+        f"{run.path} has no readable verdict.json ({reason}): `lendchaos judge` makes one"
+    )

@@ -297,6 +297,8 @@ def test_bad_input_starts_nothing(
         ("run", "cut", "--objectives=none.yaml"),
         ("run", "cut", "kill", "--summary-picture=x"),
         ("report", "none"),
+        ("report", "none", "--list"),
+        ("report",),
     ],
     ids=" ".join,
 )

@@ -11,9 +11,9 @@ import pytest
 from harness.report.archive import Stored, open_history
 from harness.verdict.series import run_of, series_of
 from harness.verdict.series import to_json as series_json
-from harness.verdict.types import Verdict, to_json
+from harness.verdict.types import Verdict, Weight, to_json
 from tests.cli.conftest import Ended
-from tests.verdicts import stored_of, verdict_of
+from tests.verdicts import stored_of, verdict_of, with_finding
 
 Compare = Callable[..., Ended]
 
@@ -109,6 +109,34 @@ def test_lost_money_fails_the_gate(compare: Compare) -> None:
 
     assert compare(path, *MAIN, "--fail-on-regression").exit_code == 1
     assert "warning: MONEY: 1 lost in run0020" in said(compare(path, *MAIN))
+
+
+@pytest.mark.parametrize("how", ["ledger_unread", "ledger_incomplete", "left out"])
+def test_a_ledger_that_was_not_read_passes_no_gate(compare: Compare, how: str) -> None:
+    """One of five is enough, or one more that does not count: its money is not known."""
+    keep(10)
+    paths = [put(n, 0.28) for n in range(20, 26)]
+    verdict = verdict_of(25)
+    unread = replace(verdict.reconciliation, ledger_read=how == "ledger_incomplete")
+    code = "interrupted" if how == "left out" else how
+    found = with_finding(replace(verdict, reconciliation=unread), code, Weight.INCONCLUSIVE)
+    (Path(paths[-1]) / "verdict.json").write_text(to_json(replace(found, exit_code=3)))
+    done = compare(*paths, *MAIN, "--fail-on-regression")
+
+    assert done.exit_code == 3
+    assert "the ledger of run0025 was not read in full" in said(done)
+    assert compare(*paths[:-1], *MAIN, "--fail-on-regression").exit_code == 0
+    assert compare(*paths, *MAIN).exit_code == 0
+
+
+def test_a_verdict_of_another_run_is_not_compared(compare: Compare) -> None:
+    """By its id or by its scenario, as `report` refuses it."""
+    path = Path(put(1))
+    for plan in ({"run_id": "other"}, {"run_id": "run0001", "scenario": "other"}):
+        (path / "plan.json").write_text(json.dumps(plan))
+        done = compare(path)
+        assert done.exit_code == 2
+        assert "it is of another run" in said(done)
 
 
 def test_the_newest_of_a_label_are_taken(compare: Compare) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.core.errors import HarnessError
+from harness.run.result import RunResult
 from tests.cli.conftest import Ended
 from tests.cli.processes import environment
 
@@ -149,6 +151,87 @@ def test_a_verdict_that_contradicts_itself_is_none(
         done = lendchaos(command, run)
         assert done.exit_code == 2
         assert "exit_code" in done.stderr
+
+
+def unsealed(run: Path) -> None:
+    """Its status as it was before it was sealed."""
+    body = json.loads((run / "status.json").read_bytes())
+    (run / "status.json").write_text(json.dumps(body | {"seals": {}}))
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "events-load-0.jsonl has 60,000 bytes": lambda run: os.truncate(
+        run / "events-load-0.jsonl", 60_000
+    ),
+    "ledger.jsonl is missing": lambda run: (run / "ledger.jsonl").unlink(),
+    "plan.json is missing": lambda run: (run / "plan.json").unlink(),
+    "x.jsonl was added after the run": lambda run: (run / "x.jsonl").touch(),
+    "status.json is not readable": lambda run: (run / "status.json").unlink(),
+    "status.json has no checksums": unsealed,
+}
+
+
+@pytest.mark.parametrize(("said", "damage"), DAMAGE.items(), ids=list(DAMAGE))
+def test_a_pass_whose_record_is_damaged_since_is_none(
+    said: str, damage: Callable[[Path], object], run: Path, lendchaos: Callable[..., Ended]
+) -> None:
+    """For whoever reads its verdict; once it is judged again it can be shown, and is left out."""
+    damage(run)
+    junit = run.parent / "junit.xml"
+
+    for words in (("report", run, "--junitxml", junit), ("compare", run)):
+        done = lendchaos(*words)
+        assert done.exit_code == 3
+        told = " ".join(done.stderr.split())
+        if (words[0], said) != ("report", "plan.json is missing"):  # it needs the plan itself
+            assert said in told
+            assert "lendchaos judge" in told
+    assert not junit.exists()
+    with pytest.raises(HarnessError, match="is damaged since"):
+        RunResult.read(run)
+    if "plan.json" not in said:
+        assert lendchaos("judge", run).exit_code == 3
+        assert [lendchaos(command, run).exit_code for command in ("report", "compare")] == [0, 0]
+
+
+@pytest.mark.parametrize(("code", "verdict"), [(1, "fail"), (3, "inconclusive")])
+def test_what_was_no_pass_is_shown_as_before(
+    code: int, verdict: str, run: Path, lendchaos: Callable[..., Ended]
+) -> None:
+    """Whatever became of its record: nobody takes it for more than it was."""
+    body = json.loads((run / "verdict.json").read_bytes())
+    (run / "verdict.json").write_text(json.dumps(body | {"exit_code": code, "verdict": verdict}))
+    (run / "ledger.jsonl").unlink()
+
+    assert [lendchaos(command, run).exit_code for command in ("report", "compare")] == [0, 0]
+    assert RunResult.read(run).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "change", "said"),
+    [
+        ("judge", "plan.json", {"borrowers": ["x"]}, "borrowers: Input should be an object"),
+        ("judge", "status.json", {"clock": 1}, "clock: Input should be an object"),
+        ("report", "verdict.json", {"log_in": 1}, "log_in: Input should be an object"),
+        ("compare", "verdict.json", {"log_in": 1}, "log_in: Input should be an object"),
+    ],
+)
+def test_what_is_no_object_is_told_in_plain_words(
+    *,
+    command: str,
+    file: str,
+    change: dict[str, object],
+    said: str,
+    run: Path,
+    lendchaos: Callable[..., Ended],
+) -> None:
+    """No class of ours has a meaning for whoever reads the message."""
+    path = run / file
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
+    done = lendchaos(command, run)
+
+    assert done.exit_code in (2, 3)
+    assert said in " ".join((done.stdout + done.stderr).split())
 
 
 @pytest.mark.parametrize("load_ended_ns", [9 * 10**18, 10**15])

@@ -1,9 +1,10 @@
 """A state folder that a checkout brought along: it is named, and nothing in it is acted on."""
 
 import json
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,33 @@ def test_looking_changes_nothing_of_ones_own(
     assert done.exit_code == 0, done.stderr
     assert checkout.snapshot() == before
     assert checkout.spy.poll() is None
+
+
+def test_a_stack_of_another_version_is_named_by_all_and_ended_by_down(
+    checkout: Checkout, lendchaos: Callable[..., Ended]
+) -> None:
+    """One line each; what its file names besides is left alone."""
+    register.add(checkout.state_dir, "0123")
+    supervisor = identify(checkout.spy.pid)
+    assert supervisor is not None
+    text = _stack(checkout.root, checkout.spy.pid) | {"supervisor": asdict(supervisor)}
+    (checkout.state_dir / "stack.json").write_text(json.dumps(text))
+    run = ("run", "baseline", "--state-dir", str(checkout.state_dir))
+    runs = [in_process(*run, *more, cwd=checkout.root) for more in (("--dry-run",), ())]
+    ends = [(done.returncode, done.stdout + done.stderr) for done in runs]
+    for words in ("status", "up", "heal", "doctor"):
+        done = lendchaos(words)
+        ends.append((done.exit_code, done.stdout + done.stderr))
+    for code, said in ends:
+        assert (code, said.count("was brought up by another version of lendchaos")) == (3, 1), said
+        assert "`lendchaos down` ends it" in said
+    assert checkout.spy.poll() is None
+
+    done = lendchaos("down")
+    assert (done.exit_code, done.stdout) == (0, "stack is down\n"), done.stderr
+    assert checkout.spy.wait(5) == -signal.SIGTERM
+    assert not (checkout.state_dir / "stack.json").exists()
+    assert (checkout.root / "precious" / "thesis").exists()
 
 
 @pytest.mark.parametrize("place", [".lendchaos", ".lendchaos/attached"])

@@ -86,6 +86,10 @@ def test_room_is_looked_for_in_the_nearest_folder(
         disk.require_room(tmp_path / "a" / "b", bytes_min=1 << 62)
     assert e.value.filename == str(tmp_path)
 
+    for of_kernel in ("/proc", "/sys/nothing"):  # where root may write, and can make nothing
+        with pytest.raises(OSError, match=r"Permission denied|Read-only"):
+            disk.require_room(Path(of_kernel))
+
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(PermissionError):
         disk.require_room(tmp_path)

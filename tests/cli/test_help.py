@@ -9,6 +9,7 @@ import pytest
 
 from harness.apps.cli.lazy_commands import LATER, load
 from harness.plan.run_options import ALL_OPTIONS, GROUPS
+from harness.report.junit import to_xml
 from tests.cli.conftest import Ended
 from tests.cli.processes import in_terminal
 
@@ -32,7 +33,7 @@ def test_help_of_a_run_has_every_option_in_groups_with_its_default(
         shown = f"{option.word}{option.type.placeholder}{option.sentence}".replace(" ", "")
         assert shown in text, option.word
         if option.shown_default:
-            default = text.partition(shown)[2].partition("[default:")[2].lstrip("(")
+            default = text.partition(shown)[2].partition("[default:")[2]
             assert default.startswith(option.shown_default.replace(" ", "")), option.word
     for of_locust in ("-u,--usersN", "-t,--run-timeTIME", "--processesN", "--htmlFILE"):
         assert of_locust in text
@@ -42,14 +43,14 @@ def test_help_of_a_run_has_every_option_in_groups_with_its_default(
 def test_help_has_one_kind_of_placeholder_and_cuts_nothing(
     words: tuple[str, ...], lendchaos: Callable[..., Ended]
 ) -> None:
-    """Words in capitals, or the words to choose from."""
+    """Words in capitals, or the words to choose from; so are defaults, whoever reads the option."""
     if words[0] == "help":
         words = ("help", "help")
     said = lendchaos(*words, "--help").stdout
 
     assert said == lendchaos(*words, "-h").stdout == lendchaos("help", *words).stdout
     assert "..." not in said.replace("...]", "")
-    assert re.search(r"<\w|\{[^r]", said) is None
+    assert re.search(r"<\w|\{[^r]|default:\s+\(", said) is None
     command: Any = load(words[0])
     for name in words[1:] if words[0] == "gameday" else ():
         command = command.commands[name]
@@ -63,7 +64,7 @@ def test_boxes_of_a_terminal_say_no_types_either(words: tuple[str, ...], tmp_pat
     """Beside a switch there is nothing to be put in."""
     said = in_terminal(*words, "--help", cwd=tmp_path).decode()
 
-    assert ("╭" in said, "<" in said) == (True, False)
+    assert ("╭" in said, "<" in said, "[default: (" in said) == (True, False, False)
 
 
 def test_a_value_keeps_its_letters_where_help_is_near(lendchaos: Callable[..., Ended]) -> None:
@@ -72,6 +73,34 @@ def test_a_value_keeps_its_letters_where_help_is_near(lendchaos: Callable[..., E
 
     assert done.exit_code == 2
     assert "no scenario 'no-such-scenario'" in done.stderr
+
+
+@pytest.mark.usefixtures("quick_locust")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        *[(("run", "baseline", word), 0) for word in ("--help", "-h", "--dry-run", "-lV", "-l")],
+        (("run", "--help"), 0),
+        (("run", "none", "--dry-run"), 2),
+        *[(("report", *more), 0) for more in (("--help",), ("-h",), ("none", "--help"))],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_who_only_asks_loses_no_result(
+    words: tuple[str, ...], code: int, first: bool, lendchaos: Callable[..., Ended]
+) -> None:
+    """Help and a dry run promise that nothing is touched, wherever the files of CI are named."""
+    old = {"a.xml": to_xml([]), "a.md": "### 🟢 PASS"}
+    for name, text in old.items():
+        Path(name).write_text(text)
+    files = ("--junitxml=a.xml", "--summary", "a.md")
+    done = lendchaos(words[0], *(*files, *words[1:]) if first else (*words[1:], *files))
+
+    assert done.exit_code == code, done.stderr
+    assert {name: Path(name).read_text() for name in old if Path(name).exists()} == old
+    lendchaos("run", "none", *files)
+    assert not any(Path(name).exists() for name in old)
 
 
 @pytest.mark.parametrize("word", ["-V", "--version"])

@@ -91,6 +91,9 @@ MORE_OF_STATUS = {
     "audit": [{"kind": "audit", "holds": False, "text": "a constraint is gone"}],
     "workers": ["load-0"],
 }
+MORE_OF_VERDICT = {"verdict": "inconclusive", "exit_code": 3}
+"""A pass of such a record would be shown by nobody."""
+MORE = {"status.json": MORE_OF_STATUS, "verdict.json": MORE_OF_VERDICT}
 MORE_OF_LEDGER = {"violations": ["a rule"], "says_ok": False, "sql_disagrees": ["a key"]}
 
 
@@ -105,7 +108,7 @@ def spoilt_run(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     run = RunDirectory(path)
     for name in ("status.json", "plan.json", "verdict.json"):
         body = json.loads((path / name).read_text("utf-8"))
-        body |= MORE_OF_STATUS if name == "status.json" else {}
+        body |= MORE.get(name, {})
         (path / name).write_text(json.dumps(body), "utf-8")
     ledger = (path / "ledger.jsonl").read_text("utf-8").splitlines()
     header = json.loads(ledger[0])

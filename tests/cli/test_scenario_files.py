@@ -71,6 +71,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     for name, text in texts.items():
         (folder / name).mkdir()
         (folder / name / "mine.py").write_text(text)
+    (folder / "no class" / "conftest.py").write_text("1 / 0\n")  # of other tests beside it
     usual = ["--headless", "--loglevel=WARNING", "--only-summary"]  # as `lendchaos run` has them
     words = {name: ["-f", f"{name}/mine.py", *usual] for name in BROKEN}
     words |= {name: ["-f", f"{name}/mine.py", *usual, "--dry-run"] for name in WITHOUT_STREAMS}

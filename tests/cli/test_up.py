@@ -12,9 +12,6 @@ from harness.stack.run_lock import TRY, held_alone
 from harness.stack.state import save_state
 from tests.cli.conftest import Ended
 
-CLONE_IO = 0x80000000
-"""Of the flags of `clone`, one that cannot be unshared."""
-
 
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretend to be an ordinary user."""
@@ -32,14 +29,17 @@ def no_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """A root whose kernel is asked for what it does not have."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(namespaces, "missing_programs", lambda: None)
-    monkeypatch.setattr(namespaces, "_CLONE_NEWNET", CLONE_IO)
+    monkeypatch.setattr(namespaces, "_NEW_NETWORK", "--no-such-namespace")
 
 
 @pytest.mark.parametrize(
     ("lacking", "says"),
     [
         (nobody, "only root may make network namespaces: run as root"),
-        (no_programs, "`ip`, `nft`, `nsenter` not found: apt-get install iproute2 nftables"),
+        (
+            no_programs,
+            "`ip`, `nft`, `nsenter`, `unshare` not found: apt-get install iproute2 nftables util",
+        ),
         (no_kernel, "the kernel refuses a network namespace: "),
     ],
 )

@@ -200,6 +200,10 @@ class Empty:
             '{"kind": "Outer", "secret": "x", "parts": [{"count": "many"}]}',
             "message Outer, parts.0.count: Input should be a valid integer",
         ),
+        (
+            '{"kind": "Outer", "secret": "x", "parts": [1]}',
+            "message Outer, parts.0: Input should be an object",
+        ),
     ],
 )
 def test_what_is_no_message_is_refused_with_the_reason(line: str | bytes, reason: str) -> None:

@@ -6,13 +6,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
+import psycopg
 import pytest
 import requests
 
 from harness.core.ports import LOOPBACK, choose_ports
 from harness.core.processes import is_stopped
 from harness.faults import CommitLost, Flap, Partition, Refuse
+from harness.faults.database import commit_lost
 from harness.faults.database.commit_lost import CommitLostInjector
 from harness.faults.foreign_sessions import remove_strangers, strangers
 from harness.faults.network import flap
@@ -154,16 +157,53 @@ def test_a_link_is_put_right_when_its_fault_ends_and_what_was_done_to_it_is_told
     assert told is not unharmed
 
 
+def commit_lost_in(folder: Path) -> CommitLostInjector:
+    """On a stack that is not there."""
+    database = StackLink("database", f"{LOOPBACK}:1", f"{LOOPBACK}:2")
+    url = f"postgresql://u:p@{database.upstream}/lending"
+    stack = replace(a_stack(folder), links={"database": database}, database_url=url)
+    planned = planned_fault("1-commit_lost", CommitLost(), 0.0, 60.0)
+    return CommitLostInjector(planned, CommitLost(), stack)
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        ("committed", True),
+        ("aborted", False),
+        (None, False),
+        (psycopg.OperationalError("what is committed is not told"), False),
+    ],
+)
+def test_a_commit_is_done_where_postgresql_says_so(
+    found: str | psycopg.Error | None, holds: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its status, whatever words an error has."""
+    fault = commit_lost_in(tmp_path)
+
+    def connect(url: str, **_: object) -> MagicMock:
+        is_direct = url == fault._direct_url
+        if is_direct and isinstance(found, psycopg.Error):
+            raise found
+        connection = MagicMock()
+        connection.__enter__.return_value = connection
+        connection.execute.return_value.fetchone.return_value = (found if is_direct else "7",)
+        connection.commit.side_effect = psycopg.OperationalError("server closed the connection")
+        return connection
+
+    monkeypatch.setattr(commit_lost, "connect", connect)
+    proof = fault.canary()
+
+    assert proof.holds is holds
+    assert "a COMMIT through database is not answered; transaction 7 is " in proof.text
+
+
 def test_a_relay_that_somebody_stopped_withholds_nothing_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It passes nothing on either, which is another fault than the one that was planned."""
-    database = StackLink("database", f"{LOOPBACK}:1", f"{LOOPBACK}:2")
-    url = f"postgresql://u:p@{database.upstream}/lending"
-    stack = replace(a_stack(tmp_path), links={"database": database}, database_url=url)
-    planned = planned_fault("1-commit_lost", CommitLost(), 0.0, 60.0)
-    fault = CommitLostInjector(planned, CommitLost(), stack)
-    proxy = Proxy("database", database.listen, fault.address, enabled=True)
+    fault = commit_lost_in(tmp_path)
+    proxy = Proxy("database", f"{LOOPBACK}:1", fault.address, enabled=True)
     monkeypatch.setattr(fault._control, "find", lambda _: proxy)
     with subprocess.Popen(["sleep", "60"]) as relay:
         monkeypatch.setattr(fault, "_relay", relay)

@@ -153,6 +153,24 @@ def small_day(folder: Path) -> Path:
     return folder
 
 
+def failed_before(small: Path) -> Path:
+    """Put a try of the small day's step that failed before the one that passes; its run."""
+    plan = plan_of(rate=20)
+    name = run_in(small, 100, plan, operations(plan, during(8, 13.3)))
+    path = small / "session.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    path.write_text(first)
+    for event in (
+        Event(What.STEP_STARTED, at(-90), "cut"),
+        ran("cut", name, -60, "fail", 1),
+        Event(What.STEP_ENDED, at(-59), "cut", "aborted"),
+    ):
+        SessionStore(small).append(event)
+    with path.open("a") as file:
+        file.writelines(others)
+    return small / "runs" / name
+
+
 def refused_day(folder: Path) -> Path:
     """A session whose only run could not begin."""
     log = SessionStore.create(folder, SMALL)

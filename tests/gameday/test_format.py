@@ -62,6 +62,14 @@ def test_a_plan_is_read_as_it_was_meant(tmp_path: Path) -> None:
     assert (plan.abort_word, plan.roles, plan.source) == ("halt", {"lead": "Lin"}, GOOD)
 
 
+def test_an_option_that_may_be_repeated_may_be_so_in_a_list(tmp_path: Path) -> None:
+    """As on the command line; of the others one value counts, and two are a mistake."""
+    both = ["--without-fault=a", "--without-fault=b"]
+    plan = read_plan(written(tmp_path, GOOD.replace("--fault=2s", ", ".join(both))))
+
+    assert list(plan.steps[0].options) == both
+
+
 @pytest.mark.parametrize("word", ["on", "off", "'off'", "true", "false"])
 def test_a_stop_condition_is_on_or_off_as_in_resilience_yaml(word: str, tmp_path: Path) -> None:
     """Both are truth values to the reader of YAML, and words to a run."""
@@ -114,6 +122,8 @@ MISTAKES = [
         "line 8, column 3: options: there is no option 'runs-dir' here",
     ),
     ("  rate: 30", "  rate:", "line 8, column 3: options: rate needs one value"),
+    ("  rate: 30", "  rate: 30\n  warm-up: 1s", "line 8, column 3: options: given twice, and one"),
+    ("--fault=2s", "--seed=7, --rate=3, --seed=8", "given twice, and one value counts: seed; le"),
     ("--fault=2s", "fault", "line 16, column 14: options: an option begins with --"),
     (
         "--fault=2s",

@@ -19,15 +19,13 @@ from harness.apps.gameday.session_store import (
 )
 from harness.core.errors import UsageError
 from harness.verdict.types import Judgement
-from tests.builders import during, operations, plan_of
 from tests.cli.conftest import Ended
 from tests.gameday.stored_days import (
     ATTACK,
     PLAN,
     at,
     contents,
-    ran,
-    run_in,
+    failed_before,
     run_of,
     small_day,
     whole_day,
@@ -143,19 +141,7 @@ def test_what_was_said_of_a_run_is_held_against_judging_it_again(small: Path) ->
 
 def test_a_failure_is_not_repeated_until_it_is_green(small: Path) -> None:
     """A try that failed fails its step and the day, though a later one passes."""
-    plan = plan_of(rate=20)
-    name = run_in(small, 100, plan, operations(plan, during(8, 13.3)))
-    path = small / "session.jsonl"
-    first, *others = path.read_text().splitlines(keepends=True)
-    path.write_text(first)
-    for event in (
-        Event(What.STEP_STARTED, at(-90), "cut"),
-        ran("cut", name, -60, "fail", 1),
-        Event(What.STEP_ENDED, at(-59), "cut", "aborted"),
-    ):
-        SessionStore(small).append(event)
-    with path.open("a") as file:
-        file.writelines(others)
+    failed_before(small)
     record = make_record.made(small, silent)
 
     verdicts = [one.verdict.verdict for one in record.steps[0].tries if one.verdict]
@@ -207,6 +193,7 @@ def test_a_run_of_which_nobody_tells_is_told(small: Path) -> None:
     record = make_record.made(small, silent)
 
     assert record.remarks == ("runs/stray is a run of which the session does not tell",)
+    assert (record.steps[0].outcome, record.outcome) == ("pass", "inconclusive")
 
 
 def test_a_cut_line_of_the_session_is_told(small: Path) -> None:

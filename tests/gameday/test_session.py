@@ -1,9 +1,11 @@
 """A session of a game day: what its events say, also when the last line was cut."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from harness.apps.gameday.make_record import made
 from harness.apps.gameday.session_store import (
     SESSION_FILE,
     Event,
@@ -13,6 +15,8 @@ from harness.apps.gameday.session_store import (
     read_session,
 )
 from harness.core.errors import UsageError
+from harness.verdict.types import Judgement
+from tests.gameday.stored_days import failed_before, small_day
 
 
 @pytest.fixture
@@ -98,3 +102,50 @@ def test_a_folder_without_a_session_is_named(tmp_path: Path) -> None:
     """And nothing is made there."""
     with pytest.raises(UsageError, match="is no session of a game day"):
         read_session(tmp_path)
+
+
+# --- what the record says where something of it is lost -------------------------------------------
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A small day that a test may change."""
+    return small_day(tmp_path / "day")
+
+
+@pytest.mark.parametrize(
+    ("line", "cut", "remarks"),
+    [(1, 0, 1), (2, 0, 1), (2, 40, 2), (1, 40, 2)],
+    ids=["not begun", "not ended", "an end that is cut", "a begin that is cut"],
+)
+def test_a_failure_of_which_the_session_does_not_tell_fails_the_day(
+    line: int, cut: int, remarks: int, small: Path
+) -> None:
+    """Its stored run does, whichever line is taken out or damaged."""
+    name = failed_before(small).name
+    path = small / "session.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    lines[line] = f"{lines[line][:cut]}\n" if cut else ""
+    path.write_text("".join(lines))
+    record = made(small, lambda _: None)
+
+    assert record.outcome is Judgement.FAIL
+    told = f"runs/{name} is a run of which the session does not tell, and it is judged fail"
+    assert (record.remarks[-1], len(record.remarks)) == (told, remarks)
+    assert f"{remarks} reason" in record.statement
+
+
+def test_nothing_passes_of_which_something_is_lost(small: Path) -> None:
+    """A run that had a verdict, or a line of the session; every step that is left passes."""
+    path = small / "session.jsonl"
+    whole = path.read_text()
+    path.write_text(whole.replace('"what": "note"', '"what": "nte"'))
+    damaged = made(small, lambda _: None)
+    path.write_text(whole)
+    shutil.rmtree(failed_before(small))
+    lost = made(small, lambda _: None)
+
+    for record, why in ((lost, "judged any more"), (damaged, "session.jsonl, line ")):
+        assert record.steps[0].outcome is Judgement.PASS
+        assert record.outcome is Judgement.INCONCLUSIVE
+        assert why in record.remarks[0]

@@ -1,16 +1,18 @@
 """A game day without anybody there: what is answered, what is told, and what is called."""
 
 import queue
+import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.apps.gameday.attended import Unattended
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
-from harness.apps.gameday.session_store import SessionStore, StepState, What
-from harness.apps.gameday.view import Message
+from harness.apps.gameday.session_store import Event, SessionStore, StepState, What
+from harness.apps.gameday.view import Message, Stage, UnderWay, View
 from harness.run.progress_messages import Update
 from tests.gameday.days import MOMENT, PLAN, PREVIEWS, FakeRunner, ended, passes
 
@@ -25,10 +27,13 @@ def conducted(runner: FakeRunner, plan: GameDayPlan = PLAN) -> tuple[int, Sessio
     return game.conduct(), diary, told
 
 
-def with_commands(pull: tuple[str, ...], restore: tuple[str, ...] = ("true",)) -> GameDayPlan:
+def with_commands(
+    pull: tuple[str, ...], restore: tuple[str, ...] = ("true",), restore_after_s: float = 0.1
+) -> GameDayPlan:
     """The plan, with commands in place of a hand, due at once."""
     *others, by_hand = PLAN.steps
-    step = replace(by_hand, inject=pull, restore=restore, inject_after_s=0.0, restore_after_s=0.1)
+    step = replace(by_hand, inject=pull, restore=restore, inject_after_s=0.0)
+    step = replace(step, restore_after_s=restore_after_s)
     return replace(PLAN, steps=(*others, step))
 
 
@@ -83,6 +88,66 @@ def test_a_command_that_fails_is_told(pull: tuple[str, ...], said: str) -> None:
     notes = [e.text for e in diary.read().events if e.what is What.NOTE]
     assert len(notes) == 1
     assert notes[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("pull", "restore", "restore_after_s", "said"),
+    [
+        ("sleep 300", "true", 0.1, ["sleep still ran at the end of its step, and was ended"]),
+        ("true", "false", 0.1, ["false ended with 1: the manual fault was not restored"]),
+        ("true", "true", 99.0, []),
+        ("true", "sleep 0.5", 99.0, []),
+    ],
+    ids=["a fault goes on", "a restore fails", "a restore is not due", "nor is it quick"],
+)
+def test_what_is_called_for_a_step_ends_with_it(
+    pull: str, restore: str, restore_after_s: float, said: list[str], monkeypatch: Any
+) -> None:
+    """And is told in it: the next step finds the target as it was."""
+    children: list[Any] = []
+    popen = subprocess.Popen
+
+    def call(*args: Any, **how: Any) -> Any:
+        children.append(popen(*args, **how))
+        return children[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", call)
+    plan = with_commands(tuple(pull.split()), tuple(restore.split()), restore_after_s)
+    runner = FakeRunner(
+        lambda step, n: [*slowly(), ended()] if step.name == "by hand" else passes(step, n)
+    )
+
+    _, diary, _ = conducted(runner, plan)
+
+    assert [child.poll() is None for child in children] == [False, False]
+    told = [event for event in diary.read().events if event.step == "by hand"]
+    assert [e.text for e in told if e.what is What.NOTE] == said
+    assert [e.what for e in told].count(What.RESTORED) == (restore != "false")
+    assert told[-1].what is What.STEP_ENDED
+
+
+def test_a_fault_is_restored_at_once_where_its_step_is_aborted(tmp_path: Path) -> None:
+    """Not when the run is healed, drained and judged; and though the day cannot go on."""
+    mark = tmp_path / "restored"
+    posted: list[Message] = []
+    nobody = Unattended(posted.append, lambda _: None, lambda: 100.0)
+    step = with_commands(("true",), ("touch", str(mark)), 99.0).steps[-1]
+    seen = UnderWay(step, 1, 0.0, zero_s=90.0, phase="recovery")
+    going = View(
+        stage=Stage.GOING,
+        plan=PLAN,
+        previews=PREVIEWS,
+        session=SessionStore(None).read(),
+        step=step,
+        under_way=seen,
+    )
+    for view in (going, replace(going, stage=Stage.ENDING)):
+        assert not mark.exists()
+        nobody.show(view)
+    nobody.leave()
+
+    assert mark.exists()
+    assert [m.what for m in posted if isinstance(m, Event)] == [What.INJECTED, What.RESTORED]
 
 
 @pytest.mark.parametrize(("code", "verdict"), [(4, "fail"), (130, "inconclusive"), (3, None)])

@@ -334,13 +334,38 @@ def test_a_record_of_another_program_is_held_against_the_same_figures(
     day: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The versions are told; figures and hashes still have to agree."""
-    monkeypatch.setattr("harness.apps.gameday.make_record.own_version", lambda: "0.0.9")
+    monkeypatch.setattr("harness.apps.gameday.make_record.own_program", lambda: "0.0.9")
     render_record.write(day, silent)
     monkeypatch.undo()
     found = verify(day, silent)
 
     assert found.exit_code == 0
     assert any("made with lendchaos 0.0.9" in c.text for c in found.checks)
+
+
+def test_an_untouched_record_in_other_words_is_no_difference(
+    day: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told so, as are a page and a print that the version which made them did not hash."""
+    monkeypatch.setattr("harness.apps.gameday.make_record.own_program", lambda: "0.1.0")
+    monkeypatch.setattr("harness.apps.gameday.make_record.in_words", lambda _: "it happened")
+    monkeypatch.setattr("harness.apps.gameday.make_record._observed", lambda *_: "well")
+    render_record.write(day, silent)
+    monkeypatch.undo()
+    body = json.loads((day / "record.json").read_bytes())
+    del body["files"]["record.html"]
+    (day / "record.json").write_text(as_written(body))
+    (day / "record.pdf").write_bytes(b"printed then")
+    found = verify(day, silent)
+    told = {(c.name, c.text) for c in found.checks if c.found is CheckState.NOTE}
+
+    assert (found.exit_code, differing(found)) == (0, [])
+    assert {text for name, text in told if name == "record.json"} > {
+        "steps: told in other words by another version",
+        "timeline: told in other words by another version",
+    }
+    unhashed = "its hash is not in the record, which an earlier version made"
+    assert told > {("record.html", unhashed), ("record.pdf", unhashed)}
 
 
 # --- the command ---------------------------------------------------------------------------------

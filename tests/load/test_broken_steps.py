@@ -17,6 +17,8 @@ from harness.target.interface import Target
 from harness.target.request import LoanRequest, Request
 from tests.load.walking import APPROVED, OK, UNKNOWN, Load, Script
 
+NAMES = {Step.LOG_IN: "log_in", Step.CREDIT_LINE: "read_credit_line", Step.BORROW: "borrow"}
+
 
 def test_a_step_that_raises_is_told_with_its_place(make_load: Callable[..., Load]) -> None:
     """The operation is written all the same, and is no failure of the target."""
@@ -137,6 +139,55 @@ def test_only_the_first_mistake_is_told(make_load: Callable[..., Load]) -> None:
     load.perform(1)
 
     assert len(load.broken) == 1
+
+
+def once(journey: Journey, amount_fen: int | None = None) -> None:
+    """One request, which no one answers."""
+    amount_fen = journey.arrival.amount_fen if amount_fen is None else amount_fen
+    journey.send("POST", "/loans", {"amount_fen": amount_fen})
+
+
+def twice(journey: Journey) -> None:
+    """A try of its own that is on no record."""
+    once(journey)
+    once(journey)
+
+
+def two_requests(journey: Journey) -> None:
+    """An API that needs two, at one address, and is asked until they are done."""
+    once(journey)
+    journey.send("POST", "/loans", {"confirmed": True})
+    for _ in range(2):
+        journey.send("GET", "/loans/1")
+
+
+@pytest.mark.parametrize("step", list(Step))
+@pytest.mark.parametrize(
+    ("sends", "said"),
+    [
+        (lambda _: None, "sent no request"),
+        (twice, "sent the same request twice in one try"),
+        (once, None),
+        (two_requests, None),
+    ],
+)
+def test_a_step_that_does_not_send_once_is_told(
+    make_load: Callable[..., Load], step: Step, sends: Callable[[Journey], None], said: str | None
+) -> None:
+    """Its outcome is none of the target's; more than one request, each once, is another API."""
+
+    class Sending(Script):
+        def _answer(self, journey: Journey, judged: Classification) -> Classification:
+            if journey.step is not step:
+                return super()._answer(journey, judged)
+            sends(journey)
+            return judged
+
+    load = make_load(Sending(APPROVED), log_in_share=1.0, population="good")
+    load.perform()
+
+    told = str(load.journeys.broken)
+    assert told == "None" if said is None else told.endswith(f": {NAMES[step]} {said}"), told
 
 
 class Asks(Script):

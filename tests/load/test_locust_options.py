@@ -60,10 +60,17 @@ REFUSED: dict[str, tuple[list[str], dict[str, str], str, str]] = {
     ),
     "a list": (["--config=l.conf"], {}, BARE, "headless in a file of configuration takes no list"),
     "deep": (["--runs-dir", DEEP, "--dry-run"], {}, BARE, "cannot be written: File name too long"),
+    "long scenario": (
+        ["-f", f"{'ü' * 118}.py", "--dry-run"],
+        {},
+        BARE,
+        f"scenario {'ü' * 118}… has 236 bytes, and the folder of a run is named after it: rename",
+    ),
     "long name": ([f"--logfile={'x' * 300}"], {}, BARE, "cannot be written: File name too long"),
 }
 TAKEN: dict[str, tuple[list[str], dict[str, str], str, dict[str, Any]]] = {
     "list": (["--list"], {}, "", {}),
+    "the longest name of a scenario": (["-f", f"{'s' * 235}.py", "--dry-run"], {}, BARE, {}),
     "list without a place for runs": (["--list", "--runs-dir=a.conf"], {}, "", {}),
     "version of an image": ([], {"LOCUST_VERSION": "2"}, "", {}),
     "dry": (["--dry-run", "--csv=x", "--csv-full-history"], {}, "", {"csv_prefix": None}),

@@ -143,6 +143,15 @@ def test_users_of_a_fixed_number_may_stand_beside_the_scenario() -> None:
     assert read(First, Beside).borrower is First
 
 
+def test_a_class_of_a_module_that_python_does_not_list_is_as_any_other(tmp_path: Path) -> None:
+    """As of one that is loaded by its path, with `exec_module`; its docstring is not seen."""
+    unlisted = type("Unlisted", (First,), {"__module__": "nowhere"})
+    _, found = loaded(tmp_path / "by_path.py", "class Mine(First): pass", unlisted)
+
+    assert (found.name, found.hypothesis) == ("by_path", "What is read from a scenario file.")
+    assert read(unlisted).name == "nowhere"
+
+
 def test_tags_choose_nothing() -> None:
     """The load is planned, whatever tasks there are."""
     with pytest.raises(UsageError, match="--tags"):

@@ -45,6 +45,31 @@ def test_the_verdict_is_the_last_that_is_said(pipe: int) -> None:
     )
 
 
+@pytest.mark.parametrize("text", ["x" * 200_000, "é" * 5_000, "😀" * 3_000], ids=len)
+def test_a_text_is_cut_where_a_pipe_would_take_a_part_of_it(pipe: int, text: str) -> None:
+    """Whoever reads would find half a message; the verdict that comes with it is whole."""
+    Progress().fail(text, 2)
+    progress = Progress()
+    progress.finish(RunJudged("pass", 0, "All was well.", "PASS", "runs/1/report.html", "runs/1"))
+    progress.say(text)
+
+    failed, _, judged = map(PROGRESS.decode, os.read(pipe, 65_536).splitlines())
+    assert isinstance(failed, ErrorUpdate)
+    assert isinstance(judged, Update)
+    for message in (failed, judged):
+        assert text.startswith(message.text.removesuffix("…"))
+        assert len(message.text) > 100
+    assert (judged.verdict, judged.sentence) == ("pass", "All was well.")
+
+
+def test_the_pipe_is_for_this_process_alone(pipe: int) -> None:
+    """A program that a scenario starts would keep it open."""
+    number = int(os.environ[PIPE_VARIABLE])
+    os.set_inheritable(number, True)  # noqa: FBT003  # takes no keyword
+
+    assert (Progress().fd, os.get_inheritable(number), pipe > 0) == (number, False, True)
+
+
 def test_a_secret_is_told_once_and_kept_nowhere(
     pipe: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

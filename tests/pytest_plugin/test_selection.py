@@ -203,3 +203,97 @@ def test_workers_tell_what_did_not_pass(
 def test_a_run_that_is_only_set_up_is_no_pass(gate: Gate, stored: Stored) -> None:
     """With --setup-only pytest asks no item whether it held."""
     assert gate("--setup-only", cut=[stored["lost"]]).ret == 1
+
+
+OWN = "def test_unit(): pass"
+FILTER = """
+def pytest_collection_modifyitems(items):
+    items[:] = [item for item in items if item.name == "test_unit"]
+"""
+SKIP_ALL = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name != "test_unit":
+            item.add_marker(pytest.mark.skip(reason="known"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "conftest"),
+    [
+        (("-k", "unit"), ""),
+        (("--deselect=scenarios/cut.py",), ""),
+        ((), FILTER),
+        ((), SKIP_ALL),
+    ],
+    ids=["by name", "deselected", "filtered", "skipped"],
+)
+def test_a_scenario_of_which_nothing_is_chosen_is_no_pass(
+    words: tuple[str, ...], conftest: str, gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """It was to be judged, and was not run; the other tests are green."""
+    pytester.makepyfile(test_own=OWN)
+    pytester.makeconftest(conftest)
+    done = gate("test_own.py", *words, cut=[stored["passed"]])
+
+    assert done.parseoutcomes()["passed"] == 1
+    assert (done.ret, runs_of(pytester)) == (1, 0)
+    done.stdout.fnmatch_lines(["lendchaos: exit code 1: scenarios/cut.py was not run: none of *"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--collect-only",), 0),
+        (("--fixtures",), 0),
+        (("--collect-only", "-k", "unit"), 0),
+        (("--runs=0",), pytest.ExitCode.USAGE_ERROR),
+        (("-k", "nothing_of_that_name"), pytest.ExitCode.NO_TESTS_COLLECTED),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_where_nothing_is_run_pytest_ends_as_ever(
+    words: tuple[str, ...], code: int, gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """What only lists items misses no run."""
+    pytester.makepyfile(test_own=OWN)
+    done = gate("test_own.py", *words, cut=[stored["passed"]])
+
+    assert (done.ret, runs_of(pytester)) == (code, 0)
+    assert "was not run" not in done.stdout.str()
+
+
+def test_of_several_scenarios_each_is_to_be_run(
+    gate: Gate, stored: Stored, pytester: pytest.Pytester
+) -> None:
+    """Also with --lf: what passed earlier is not judged by this session."""
+    both = {"cut": [stored["late"], stored["passed"]], "slow": [stored["passed"]]}
+    assert gate(scenarios=("cut", "slow"), **both).ret == 1
+    again = gate("--lf", scenarios=("cut", "slow"))
+
+    assert (again.ret, runs_of(pytester)) == (1, 3)
+    again.stdout.fnmatch_lines(["lendchaos: exit code 1: scenarios/slow.py was not run: *"])
+
+
+@pytest.mark.parametrize(("words", "code"), [((), 0), (("-k", "unit or slow"), 1)], ids=str)
+def test_workers_tell_what_they_ran(
+    words: tuple[str, ...],
+    code: int,
+    stored: Stored,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process that started them ran nothing itself."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(test_own=OWN)
+    write_script(pytester.path, cut=[stored["passed"]], slow=[stored["passed"]])
+    named = ("test_own.py", "--scenario=scenarios/cut.py", "--scenario=scenarios/slow.py", "-n2")
+    done = pytester.runpytest_subprocess(*PLUGIN, *named, *words)
+
+    assert done.ret == code
+    told = [line for line in done.outlines if "was not run" in line]
+    assert [line.split()[4] for line in told] == ["scenarios/cut.py"] * code

@@ -33,6 +33,7 @@ WHOLE = GOOD.replace("options:\n  rate: 30\n  warm_up: 500ms\n", MORE + ALL_OPTI
 DATA = GOOD.replace("roles:", MORE + "roles:")
 BEYOND_A_SCHEMA = re.compile(
     "is taken by|would begin|no scenario|there are: baseline|must be later|no command|must be more"
+    "|given twice"
 )
 
 

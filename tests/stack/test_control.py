@@ -1,23 +1,32 @@
 """The supervisor's socket: every request has an answer, and an error is an answer too."""
 
 import asyncio
+import hashlib
+import json
 import socket
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from harness.core.errors import HarnessError
+from harness.core.processes import ProcessRef
+from harness.core.user_module import UserReference
+from harness.plan.layout import StackLayout
+from harness.plan.target_parts import ProgramSpec
 from harness.stack.client import StackClient, ask
 from harness.stack.control_socket import UNDO_SECONDS, UNDO_SECONDS_MAX, Control
-from harness.stack.state import socket_path_for
+from harness.stack.namespaces import Wire
+from harness.stack.state import SCHEMA, Stack, StackLink, StackSettings, socket_path_for
 from harness.stack.supervisor_messages import (
     ANSWERS,
     REQUESTS,
     ProcessIds,
     ProcessStatus,
+    StackAnswer,
     StackRequest,
 )
 from tests.builders import stack_in
@@ -151,3 +160,14 @@ def test_an_answer_to_another_question_is_no_answer(tmp_path: Path) -> None:
 
     with pytest.raises(HarnessError, match="the stack's supervisor refused: ProcessList"):
         beside(tmp_path, lambda _: ask(path, StackRequest("status"), ProcessIds, 5.0))
+
+
+def test_what_versions_say_to_each_other_changes_with_the_schema() -> None:
+    """Where this fails, raise `SCHEMA`, so that they are told apart, and note the new sum."""
+    stored: list[Any] = [Stack, StackSettings, StackLink, Wire, ProcessRef, UserReference]
+    stored += [StackLayout, ProgramSpec]
+    kinds = [*stored, StackRequest, ProcessStatus, *get_args(StackAnswer)]
+    said = {kind.__name__: [each.name for each in fields(kind)] for kind in kinds}
+    summed = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
+
+    assert (SCHEMA, summed) == (2, "0d3bface47fc")

@@ -1,6 +1,8 @@
 """Network namespaces: found out without leaving anything, and given addresses of their own."""
 
 import ipaddress
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,27 @@ def test_the_trial_leaves_nothing() -> None:
 
     assert len(list(OPEN_FILES.iterdir())) == files
     assert not Path("/sys/class/net/trial").exists()
+
+
+GREEN = """\
+from gevent import monkey
+monkey.patch_all()
+import os
+from harness.stack import namespaces
+before = os.readlink("/proc/self/ns/net")
+print(namespaces.why_not())
+assert os.readlink("/proc/self/ns/net") == before
+"""
+
+
+def test_whoever_tries_stays_where_they_are() -> None:
+    """In Locust's process too, whose threads are none: the whole of it would move."""
+    lacking.require_namespaces()
+    done = subprocess.run(
+        [sys.executable, "-c", GREEN], capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert (done.returncode, done.stdout) == (0, "None\n"), done.stderr
 
 
 def test_the_addresses_of_a_wire_are_its_own() -> None:

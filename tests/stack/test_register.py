@@ -123,6 +123,30 @@ def test_where_it_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert register.entries() == []
 
 
+@pytest.mark.parametrize("of_kernel", ["/proc", "/proc/self", "/sys"])
+def test_where_the_kernel_takes_no_folder(
+    of_kernel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though root may write there, by its permissions; also by a link."""
+    linked = tmp_path / "linked"
+    linked.symlink_to(of_kernel)
+    for place in (of_kernel, f"{of_kernel}/below", linked):
+        monkeypatch.setenv("XDG_STATE_HOME", str(place))
+        for call in (register.prepared, register.require_listing):
+            with pytest.raises(HarnessError, match="cannot be made"):
+                call()
+
+
+def test_where_it_is_there_and_cannot_be_written(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that is read-only, say: told before a stack is brought up."""
+    register.prepared()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(HarnessError, match=f"{place} cannot be written: name a folder"):
+        register.require_listing()
+
+
 def test_looking_makes_nothing(tmp_path: Path) -> None:
     """Neither the register nor a folder above it."""
     assert register.entries() == []

@@ -21,6 +21,7 @@ from harness.stack.folder import STATE_FILE, default_state_dir
 from harness.stack.launch import LaunchSpec, down, launch, silent
 from harness.stack.run_lock import held_while_alive
 from harness.stack.state import (
+    SCHEMA,
     ForeignStateError,
     Stack,
     StackLink,
@@ -109,7 +110,7 @@ def test_no_file_is_no_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "{", "[]", "7", '{"schema_version": 3}', '{"kind": "local"}', "\x00\xff"),
+        *("", "{", "[]", "7", f'{{"schema_version": {SCHEMA}}}', '{"kind": "local"}', "\x00\xff"),
         *("[" * 100_000, '{"schema_version":' * 50_000, "9" * 5_000, '{"stack_id": "0123"}'),
     ],
     ids=lambda text: text[:20],
@@ -122,14 +123,40 @@ def test_a_damaged_file_is_told_with_its_remedy(tmp_path: Path, text: str) -> No
         load_state(tmp_path)
 
 
-@pytest.mark.parametrize("version", [1, 2, 99])
-def test_another_version_is_told(tmp_path: Path, version: int) -> None:
-    """The fields of another schema are not judged; `lendchaos down` ends such a stack, too."""
+@pytest.mark.parametrize("version", [SCHEMA - 1, SCHEMA + 1])
+def test_a_stack_of_another_version_is_told_and_can_be_ended(version: int, tmp_path: Path) -> None:
+    """Its supervisor may understand no request of ours; a signal it does."""
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as supervisor:
+        reference = identify(supervisor.pid)
+        save_state(replace(a_stack(tmp_path), supervisor=reference, schema_version=version))
+        told = (
+            f"another version of lendchaos .* schema {version}, .* {SCHEMA}.: `lendchaos down` ends"
+        )
+        for read in (read_state, load_state):
+            with pytest.raises(HarnessError, match=told):
+                read(tmp_path)
+        assert supervisor.poll() is None
+
+        assert down(tmp_path)
+        assert supervisor.wait(5) == -signal.SIGTERM
+    assert not (tmp_path / STATE_FILE).exists()
+
+
+def test_a_state_file_with_fields_of_another_version_is_told_as_one(tmp_path: Path) -> None:
+    """They are not judged, and `down` removes it: then its supervisor ends by itself."""
     save_state(a_stack(tmp_path))
-    (tmp_path / STATE_FILE).write_text(f'{{"schema_version": {version}}}')
-    told = f"schema version {version}, this program reads 3: .*lendchaos down"
-    with pytest.raises(HarnessError, match=told):
+    (tmp_path / STATE_FILE).write_text('{"schema_version": 99}')
+    with pytest.raises(HarnessError, match=r"another version of lendchaos .* schema 99, "):
         load_state(tmp_path)
+
+    assert down(tmp_path)
+    assert load_state(tmp_path) is None
+
+
+def test_a_dead_stack_of_another_version_is_as_any_other(tmp_path: Path) -> None:
+    """Nobody has to be asked for anything: after an upgrade and a new boot `up` simply works."""
+    save_state(replace(a_stack(tmp_path), supervisor=None, schema_version=SCHEMA - 1))
+    assert load_state(tmp_path) is None
 
 
 def test_a_dead_supervisors_stack_is_cleaned_away(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from typer.core import TyperCommand
 
 from harness.apps.cli.ci_places import (
     artifacts_page,
@@ -27,7 +28,7 @@ from harness.apps.cli.ci_places import (
 )
 from harness.apps.cli.console import tell_error
 from harness.core import foreign_text
-from harness.core.disk import nearest
+from harness.core.disk import is_writable, nearest
 from harness.core.errors import HarnessError, UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.files import is_stream, open_regular, real, replace_file
@@ -35,7 +36,7 @@ from harness.core.rows import reason_of
 from harness.history.run_directory import RunDirectory
 from harness.plan.run_options import OUTPUT
 from harness.report.suite import GateRun, GateSuite, deciding_run
-from harness.run.locust_process import RunOne
+from harness.run.locust_process import RunOne, asks_only
 from harness.run.result import RunResult
 from harness.run.scenario_path import file_of, name_of
 from harness.verdict.series import Series
@@ -50,18 +51,37 @@ _OURS = (
     b"| Verdict | Scenario | Runs |",
 )
 """How the files begin that are written here."""
+_MISTAKE: Any = typer.BadParameter.__base__  # Typer has a Click of its own, which has no name
 
 
-def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Any:
-    """Remove what an earlier command wrote there, before anything else is looked at.
+class ReplacingCommand(TyperCommand):
+    """A command that takes away what an earlier one left for CI, before it refuses anything.
 
     A request that is refused, or a run that is killed, would leave it, and CI would read a pass in
-    it. A file of someone else stays until it is replaced.
+    it. A request for help, or one with which nothing is run, leaves it. A file of someone else
+    stays until it is replaced.
     """
-    if path is None or context.resilient_parsing or not os.path.isfile(path):  # noqa: PTH113  # never raises
-        return path
-    if is_stream(path):  # it is refused later
-        return path
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As always; the older files go first."""
+        parser = self.make_parser(ctx)
+        parser.ignore_unknown_options = True
+        found: dict[str, Any] = {}
+        with suppress(_MISTAKE):  # it is told below
+            found, _, _ = parser.parse_args(list(args))
+        handed_on = found.get("scenario") or ()  # the argument that takes all words
+        if "help" in found or asks_only(handed_on) or ctx.resilient_parsing:
+            found = {}
+        for name in ("junitxml", "summary"):
+            if name in found:
+                _remove_old(f"--{name}", Path(found[name]))
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
+
+def _remove_old(option: str, path: Path) -> None:
+    if not os.path.isfile(path) or is_stream(path):  # noqa: PTH113  # never raises
+        return  # what is none is refused later
     try:
         with open_regular(path, None, follow=True) as file:
             ours = file.read(200).startswith(_OURS)
@@ -69,20 +89,12 @@ def _without_old(context: typer.Context, option: typer.CallbackParam, path: Path
             path.unlink()
     except OSError as error:
         raise typer.BadParameter(
-            f"{option.opts[0]} {path}: the older file cannot be removed: {reason_of(error)}"
+            f"{option} {path}: the older file cannot be removed: {reason_of(error)}"
         ) from error
-    return path
 
 
 def _file(name: str, text: str) -> Any:
-    return typer.Option(
-        name,
-        metavar="FILE",
-        help=text,
-        rich_help_panel=OUTPUT,
-        is_eager=True,  # before the mistakes of other options are told
-        callback=_without_old,
-    )
+    return typer.Option(name, metavar="FILE", help=text, rich_help_panel=OUTPUT)
 
 
 JUnitFile = Annotated[
@@ -237,7 +249,7 @@ def _check_place(option: str, path: Path) -> None:
         raise UsageError(f"{option} {path} lies below {folder}, which is no folder")
     if _is_evidence(path):
         raise UsageError(f"{option} {path} is a file of a run, which is kept as it is")
-    if not os.access(path if path.exists() else folder, os.W_OK):
+    if not is_writable(path if path.exists() else folder):
         raise UsageError(f"{option} {path} cannot be written: no permission")
 
 

@@ -50,8 +50,8 @@ FailOnRegression = Annotated[
     typer.Option(
         "--fail-on-regression",
         help="End with 1 on a regression or on money that is wrong, and with 3 if there are too few"
-        " runs, or runs under different conditions, to state a difference. Otherwise regressions"
-        " only warn.",
+        " runs, runs under different conditions, or an unread ledger. Otherwise regressions only"
+        " warn.",
     ),
 ]
 

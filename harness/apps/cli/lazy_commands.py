@@ -161,6 +161,9 @@ def _plainly(command: Any, quiet: Any) -> Any:
     for parameter in command.params:
         if not getattr(parameter, "is_flag", False):
             parameter.metavar = parameter.metavar or parameter.name.upper()
+        if isinstance(said := getattr(parameter, "show_default", None), str):
+            # Of a default in words Typer makes "(words)", of the same as a value "words".
+            parameter._get_default_string = lambda said=said, **_: said  # noqa: SLF001  # no other way
         if parameter.param_type_name == "argument":
             name = f"{parameter.metavar}{'...' if parameter.nargs != 1 else ''}"
             name = name if parameter.required else f"[{name}]"

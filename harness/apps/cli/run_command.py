@@ -12,6 +12,7 @@ from harness.apps.cli.app import app
 from harness.apps.cli.ci_outputs import (
     CiOutputs,
     JUnitFile,
+    ReplacingCommand,
     SummaryFile,
     SummaryPicture,
     ci_outputs,
@@ -100,7 +101,11 @@ ShrinkRunsMax = Annotated[
 ]
 
 
-@app.command(cls=RunCommand, context_settings=HANDS_ON)
+class _Run(ReplacingCommand, RunCommand):
+    """The command, with what it is by its options."""
+
+
+@app.command(cls=_Run, context_settings=HANDS_ON)
 def run(
     context: typer.Context,
     scenario: Scenarios = None,

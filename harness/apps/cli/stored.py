@@ -17,6 +17,7 @@ import typer
 from harness.apps.cli.app import app
 from harness.apps.cli.ci_outputs import (
     JUnitFile,
+    ReplacingCommand,
     SummaryFile,
     SummaryPicture,
     ci_outputs,
@@ -127,7 +128,7 @@ def _written(stored: _Stored, verdict: Verdict, name: str) -> int:
     return code
 
 
-@app.command()
+@app.command(cls=ReplacingCommand)
 def report(
     run: RunPath,
     junitxml: JUnitFile = None,

@@ -8,12 +8,11 @@ broken. Signals become commands: closing the terminal pauses the day.
 """
 
 import codecs
+import math
 import os
 import queue
 import select
-import shlex
 import signal
-import subprocess
 import sys
 import termios
 import threading
@@ -31,6 +30,7 @@ from rich.live import Live
 from harness.apps.gameday import screen
 from harness.apps.gameday.conduct import GameDay
 from harness.apps.gameday.day_plan import GameDayPlan
+from harness.apps.gameday.fault_commands import FaultCommands
 from harness.apps.gameday.session_store import FULL_DISK, LOST, SessionStore, What, command
 from harness.apps.gameday.view import Message, Post, Previews, Runner, Stage, View, too_soon
 from harness.core.exit_codes import ExitCode
@@ -38,7 +38,6 @@ from harness.core.standard_streams import detach_terminal
 from harness.run.locust_process import Tell
 
 Clock = Callable[[], float]
-COMMAND_SECONDS_MAX = 60.0
 WORD_SECONDS_MAX = 2.0
 """Longer between two letters, and they are no longer one word."""
 NOTE_LETTERS_MAX = 500
@@ -86,6 +85,10 @@ class _Attendance(ABC):
     def asked(self, view: View) -> None:
         """Something new is asked, or begins."""
 
+    @abstractmethod
+    def leave(self) -> None:
+        """The day is over, be its end what it may: nothing that was begun here outlives it."""
+
 
 # --- no one --------------------------------------------------------------------------------------
 
@@ -95,7 +98,11 @@ class Unattended(_Attendance):
 
     def __init__(self, post: Post, tell: Tell, clock: Clock = time.monotonic) -> None:
         super().__init__(post, tell, clock)
-        self._called: set[tuple[str, int, What]] = set()
+        self._injected: tuple[str, int] | None = None
+        """Step and attempt of the last manual fault."""
+        self._restore: tuple[str, ...] = ()
+        """What is still to be called to take it back."""
+        self._commands = FaultCommands(post, clock)
 
     def asked(self, view: View) -> None:
         """Every go is given, but to a step that is not to be begun."""
@@ -105,39 +112,33 @@ class Unattended(_Attendance):
             self._post(said)
 
     def show(self, view: View) -> None:
-        """And inject the manual fault, and restore it, when it is time to."""
+        """And inject the manual fault, and restore it, when it is time to or the run ends."""
         super().show(view)
         seen, now_s = view.under_way, self._clock()
-        if seen is None or seen.zero_s is None or view.stage is not Stage.GOING:
+        if seen is None:
             return
-        if too_soon(view, now_s):
-            return
-        step, began_s = seen.step, seen.zero_s + view.previews[seen.step.name].phases[0].start_s
-        for what, words, after_s in (
-            (What.INJECTED, step.inject, step.inject_after_s),
-            (What.RESTORED, step.restore, step.restore_after_s),
-        ):
-            key = (step.name, seen.attempt, what)
-            due = bool(words) and after_s is not None and now_s >= began_s + after_s
-            if due and key not in self._called:
-                self._called.add(key)
-                args = (what, words, view.rehearsal)
-                threading.Thread(target=self._call, args=args, daemon=True).start()
+        step, ends = seen.step, seen.over or view.stage is not Stage.GOING
+        load_s = -math.inf
+        if seen.zero_s is not None:
+            load_s = now_s - seen.zero_s - view.previews[step.name].phases[0].start_s
+        this = step.name, seen.attempt
+        due = this != self._injected and not ends and not too_soon(view, now_s)
+        if step.inject and due and load_s >= (step.inject_after_s or 0.0):
+            self._injected, self._restore = this, step.restore
+            self._commands.call(What.INJECTED, step.inject, rehearsal=view.rehearsal)
+        if ends or load_s >= (step.restore_after_s or 0.0):
+            self._call_restore()
+        self._commands.settle(over=seen.over)
 
-    def _call(self, what: What, words: tuple[str, ...], rehearsal: bool) -> None:
-        # Said first: the harm may show while the command is still about to return.
-        more = " (a rehearsal: not called)" if rehearsal else ""
-        self._post(command(what, f"by command: {shlex.join(words)}{more}"))
-        if rehearsal:
-            return
-        nowhere: Any = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        try:
-            code = subprocess.call(words, timeout=COMMAND_SECONDS_MAX, **nowhere)
-            trouble = f"ended with {code}" if code else ""
-        except (OSError, subprocess.TimeoutExpired) as error:
-            trouble = f"failed: {error}"
-        if trouble:
-            self._post(command(What.NOTE, f"{words[0]} {trouble}"))
+    def leave(self) -> None:
+        """Restore what is injected, and end what was called for it."""
+        self._call_restore()
+        self._commands.settle(over=True)
+
+    def _call_restore(self) -> None:
+        words, self._restore = self._restore, ()
+        if words and self._view is not None:
+            self._commands.call(What.RESTORED, words, rehearsal=self._view.rehearsal)
 
 
 def _no_go(view: View) -> str:
@@ -231,6 +232,10 @@ class Attended(_Attendance):
         for text in screen.texts(view):
             self._print(text)
 
+    def leave(self) -> None:
+        """Read no more keys."""
+        self._left.set()
+
     def _print(self, text: RenderableType) -> None:
         with suppress(OSError):  # a terminal that has just been closed must not end a run
             self._console.print(text, markup=False, highlight=False)
@@ -304,7 +309,10 @@ def attend(
         shown = front.shown()
     with shown:
         game = GameDay(plan, previews, store, runner, inbox=inbox, show=front.show, **how)
-        return game.conduct()
+        try:
+            return game.conduct()
+        finally:
+            front.leave()
 
 
 def _end(post: Post, why: str) -> None:

@@ -181,6 +181,9 @@ class GameDay:
                 self._write(What.ABORT, step, message.text, by=message.by)
                 self._show(stage=Stage.ENDING, said=f"aborted ({message.text}): healing")
                 self.runner.abort()
+        seen = self._view.under_way
+        self._show(under_way=seen and replace(seen, over=True))
+        self._hear_rest()  # what is told then belongs to the step
         full = self._end_step(step, message)
         self._show(under_way=None)
         if full is not None:
@@ -262,11 +265,15 @@ class GameDay:
             self._show()
             return None
 
+    def _hear_rest(self) -> None:
+        """What was told before now; whatever it orders comes too late."""
+        while not self.inbox.empty():
+            self._apply(self._next())
+
     def _wait(self, stage: Stage, step: GameDayStep | None = None) -> Event:
         """A go or a no-go that was given after it was asked for."""
         self._view = replace(self._view, step=step)
-        while not self.inbox.empty():
-            self._apply(self._next())
+        self._hear_rest()
         self._show(stage=stage, said="")
         while True:
             message = self._next()

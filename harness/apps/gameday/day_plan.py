@@ -41,6 +41,7 @@ from harness.run.scenario_path import name_of
 FOR_ALL_STEPS = tuple(each.name for each in ALL_OPTIONS if Use.DAY in each.uses)
 """Options of the one stack that all steps use."""
 OPTIONS = tuple(each.name for each in ALL_OPTIONS if each.uses & (Use.STEP | Use.DAY))
+_REPEATABLE = tuple(each.name for each in ALL_OPTIONS if each.repeatable)
 ABORT_WORD_LETTERS = (2, 20)
 NAME_LETTERS_MAX = 60
 _TAKEN = ("go", "no", "note", "pause", "pulled", "restored", "resume", "skip", "yes")
@@ -99,7 +100,7 @@ def _options(found: Any, *, within_step: bool = False) -> tuple[str, ...]:
     if not all(isinstance(word, str) and word.startswith("--") for word in words):
         raise wrong("an option begins with --, and has its value behind a =, like --rate=30")
     known = [each for each in OPTIONS if not (within_step and each in FOR_ALL_STEPS)]
-    names = (word.removeprefix("--").partition("=")[0] for word in words)
+    names = [word.removeprefix("--").partition("=")[0] for word in words]
     strange = [name for name in names if name not in known]
     if strange:
         said = (
@@ -109,6 +110,9 @@ def _options(found: Any, *, within_step: bool = False) -> tuple[str, ...]:
             for name in strange
         )
         raise wrong("; ".join(said))
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if once := [name for name in twice if name not in _REPEATABLE]:
+        raise wrong(f"given twice, and one value counts: {', '.join(once)}; leave one of them out")
     return tuple(words)
 
 

@@ -8,7 +8,7 @@ all that the record says made again.
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from harness.apps.gameday.day_record import (
     Runs,
     as_written,
     hash_of,
-    own_version,
+    own_program,
     to_json,
 )
 from harness.apps.gameday.make_record import file_checksum, hashes, record_of, runs_of
@@ -47,6 +47,15 @@ _EVIDENCE = re.compile(
     rf"{PLAN_FILE}|{SESSION_FILE}|{RUNS_FOLDER}/(?:.*/)?(?!verdict|report)[^/]*\.jsonl?"
 )
 """Files that could change what is judged, though no one named them."""
+_NOT_HASHED = (PAGE_FILE, "record.pdf")
+"""What earlier versions made with a record, and did not name in it."""
+_WORDS = {
+    "statement": ("statement",),
+    "remarks": ("remarks",),
+    "timeline": ("text",),
+    "steps": ("observed", "unseen", "trouble"),
+}
+"""Of the parts of a record, what a program says in words of its own; no figure and no code."""
 
 
 class CheckState(StrEnum):
@@ -174,7 +183,7 @@ def _files(claimed: dict[str, FileChecksum], there: dict[str, FileChecksum]) -> 
     for name in (name for name in there if name not in claimed):
         found = CheckState.DIFFERS if _EVIDENCE.fullmatch(name) else CheckState.NOTE
         said = "it was added after the record was made"
-        if name == PAGE_FILE:
+        if name in _NOT_HASHED and PAGE_FILE not in claimed:
             said = "its hash is not in the record, which an earlier version made"
         yield Checked(name, found, said)
 
@@ -215,7 +224,7 @@ def _wrong(verdict: Any, now: dict[str, Any]) -> str:
 
 def _record(name: str, text: str, body: dict[str, Any], named: str | None) -> Iterator[Checked]:
     """``record.json`` itself, and the hash of it in its page; that of the page is a file's."""
-    made_with, version = str(body.get("recorded_with", "")), own_version()
+    made_with, version = str(body.get("recorded_with", "")), own_program()
     if made_with != version:
         said = f"made with lendchaos {made_with}, verified with {version}"
         yield Checked(name, CheckState.NOTE, said)
@@ -237,8 +246,8 @@ def _made_again(
     page: Path | None,
     runs: Runs,
 ) -> Iterator[Checked]:
-    """What the record says, and its page, against what is stored; another version may have written
-    it in other words.
+    """What the record says, and its page, against what is stored. Figures, codes and what people
+    said have to agree, whichever program made it; another may say the rest in other words.
     """
     raw = {name: one for name, one in files.items() if name != PAGE_FILE}
     try:
@@ -246,13 +255,26 @@ def _made_again(
     except (UsageError, HarnessError) as error:
         yield Checked(SESSION_FILE, CheckState.NOT_JUDGED, f"no record can be made of it: {error}")
         return
-    ours = body.get("recorded_with") == own_version()
+    made_with = str(body.get("recorded_with", ""))
+    record = replace(record, recorded_with=made_with)
+    in_our_words = made_with == own_program()
     now = json.loads(to_json(record))
-    for name in (name for name in now if name not in ("files", "recorded_with")):
-        if body.get(name) != now[name]:
-            certain = ours or name == "outcome"
-            found = CheckState.DIFFERS if certain else CheckState.NOTE
-            said = f"{name}: it is not what the stored session gives"
-            yield Checked(RECORD_FILE, found, said)
-    if page is not None and ours and _text(page) != render(record):
-        yield Checked(PAGE_FILE, CheckState.DIFFERS, "it is not what the stored session gives")
+    for name in (name for name in now if name != "files" and body.get(name) != now[name]):
+        claimed, stored = ({name: one.get(name)} for one in (body, now))
+        words = _WORDS.get(name, ())
+        found, said = CheckState.DIFFERS, "it is not what the stored session gives"
+        if not in_our_words and _without(words, claimed) == _without(words, stored):
+            found, said = CheckState.NOTE, "told in other words by another version"
+        yield Checked(RECORD_FILE, found, f"{name}: {said}")
+    if page is not None and _text(page) != render(record):
+        found, said = CheckState.DIFFERS, "it is not what the stored session gives"
+        if not in_our_words:
+            found, said = CheckState.NOTE, "another version drew it: its words were not compared"
+        yield Checked(PAGE_FILE, found, said)
+
+
+def _without(names: tuple[str, ...], body: Any) -> Any:
+    """JSON with nothing under these names."""
+    if isinstance(body, dict):
+        return {k: None if k in names else _without(names, one) for k, one in body.items()}
+    return [_without(names, one) for one in body] if isinstance(body, list) else body

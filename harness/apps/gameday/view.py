@@ -76,6 +76,8 @@ class UnderWay:
     """The last line of what it said."""
     page: str = ""
     """Address of the run's page, with its token: shown, and kept nowhere."""
+    over: bool = False
+    """Whether the run has ended, and what was begun for it is to end now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,11 @@ class RunCache:
             self._suites[asked.path] = self._made(asked)
         return self._suites[asked.path]
 
+    @property
+    def ran(self) -> set[Path]:
+        """The scenarios that were run for their items."""
+        return set(self._suites)
+
     def not_passed(self) -> list[str]:
         """One line for each scenario that was run for its items and did not pass."""
         said = ((suite.name, not_passed(suite)) for suite in self._suites.values())

@@ -44,6 +44,8 @@ def main() -> None:
     LocustArgumentParser.exit = staticmethod(tell_and_end)
     locust_main.parse_locustfile_option = _this_file
     locust_main.merge_locustfiles_content = _loaded
+    # Where a file has no class Locust would have pytest look for tests, and load all around it.
+    locust_main.load_locustfile_pytest = lambda _path: {}
     logging.getLogger(locust_main.__name__).addFilter(_as_ours)
     locust_main.main()
 

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from locust import stats
 
 from harness.apps.locust.progress import tell_error
-from harness.core.disk import nearest
+from harness.core.disk import is_writable, nearest
 from harness.core.errors import HarnessError, UsageError
 from harness.core.foreign_text import clean
 from harness.core.ports import is_free
@@ -65,6 +65,8 @@ _OF_A_WORKER = ("master_host", "master_port")
 _NUMBERS = ("int", "float", "timespan", "positive_integer", "checker")
 """What Locust reads numbers and lengths of time with; by name, as its functions are its own."""
 _NO_NUMBER = re.compile(r"[^\W0-9a-zA-Z_]|[0-9]{19}")
+NAME_BYTES_MAX = 255 - len("series--") - 12
+"""Of a scenario: runs and series have folders of that name, and a name has 255 bytes at most."""
 LETTERS_MAX = 120
 """Of a word that a message repeats."""
 _NO_VARIABLES = ("--help", "--version", "--config")
@@ -232,12 +234,18 @@ def _unwritable(options: Any) -> Iterator[str]:
     runs_nothing = options.worker or any(
         getattr(options, name, False) for name in _ASKING if name != "dry_run"
     )
+    if runs_nothing:
+        return
+    scenario = joined(Path(options.locustfile).stem, options.scenario_class)
+    if (size := len(os.fsencode(scenario))) > NAME_BYTES_MAX:
+        said = f"has {size} bytes, and the folder of a run is named after it"
+        said += f": rename it to at most {NAME_BYTES_MAX}"
+        yield f"the name of the scenario {scenario[:LETTERS_MAX]}… {said}"
+        return
     # Whether the disk takes it is asked later: that is of the environment, and no mistake.
     # As deep as the longest of the files that a run writes.
-    name = joined(Path(options.locustfile).stem, options.scenario_class)
-    longest = Path(f"{name}-{'0' * 12}", "x" * 40)
-    where = STARTED_IN / options.runs_dir / longest
-    if not runs_nothing and (objection := _objection(where, for_ever=True)):
+    where = STARTED_IN / options.runs_dir / f"{scenario}-{'0' * 12}" / ("x" * 40)
+    if objection := _objection(where, for_ever=True):
         yield f"--runs-dir {options.runs_dir} cannot be written: {objection}"
 
 
@@ -251,7 +259,7 @@ def _objection(path: Path, *, for_ever: bool = False) -> str:
         return str(error.strerror)
     if there != path and not there.is_dir():
         return f"{there} is no folder"
-    return "" if for_ever or os.access(there, os.W_OK) else f"{there} is not writable"
+    return "" if for_ever or is_writable(there) else f"{there} is not writable"
 
 
 def _not_in_a_run(options: Any) -> Iterator[str]:

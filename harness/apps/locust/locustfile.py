@@ -148,14 +148,16 @@ def _named_file(environment: Any, borrower: type) -> ModuleType:
         module = sys.modules.get("locustfile" if stem == "locust" else stem)
         if module is not None and any(value is borrower for value in vars(module).values()):
             return module
-    return sys.modules[borrower.__module__]
+    name = borrower.__module__  # of a module that a file may have loaded past Python's list
+    return sys.modules.get(name) or ModuleType(name)
 
 
 def _inherited(borrower: type, borrower_class: type) -> str | None:
     """The docstring of the file that the borrower comes from, where the named one has none."""
     for ancestor in borrower.__mro__[: borrower.__mro__.index(borrower_class)]:
-        if docstring := sys.modules[ancestor.__module__].__doc__:
-            return docstring
+        module = sys.modules.get(ancestor.__module__)
+        if module is not None and module.__doc__:
+            return module.__doc__
     return None
 
 

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from select import PIPE_BUF
 from typing import Any
 
 from harness.core.foreign_text import clean_lines
@@ -27,6 +28,7 @@ def _progress_fd() -> int | None:
         return None
     with suppress(OSError):
         os.set_blocking(int(text), False)
+        os.set_inheritable(int(text), False)  # noqa: FBT003  # takes no keyword
         return int(text)
     return None
 
@@ -47,8 +49,13 @@ def _write_line(text: str, who: str = "lendchaos") -> None:
 
 
 def _tell_program(fd: int, message: ProgressMessage) -> None:
-    """It may be gone or slow; neither may hold a run up."""
-    line = PROGRESS.encode(message)
+    """It may be gone or slow; neither may hold a run up. Of a longer line a pipe may take a part,
+    which no one can read, so the text is cut: a person has all of it elsewhere.
+    """
+    line, text = PROGRESS.encode(message), message.text
+    while len(line) > PIPE_BUF and text:
+        text = text[: len(text) // 2]
+        line = PROGRESS.encode(replace(message, text=f"{text}…"))
     with suppress(OSError):
         os.write(fd, line)
 

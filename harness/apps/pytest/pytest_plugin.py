@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WORKER_INPUT = "lendchaos_asked"
 WORKER_OUTPUT = "lendchaos_not_passed"
+WORKER_RAN = "lendchaos_ran"
 WHOLE_FILES = ("loadfile", "loadscope")
 """The ways of pytest-xdist that leave the items of one file together by themselves."""
 
@@ -41,6 +42,10 @@ class Gate:
     """Processes of pytest-xdist on this machine."""
     not_passed: list[str] = field(default_factory=list)
     """One line for each scenario that did not pass, of workers as well."""
+    due: set[Path] = field(default_factory=set)
+    """Scenarios that are to be run in this session; none where items are only listed."""
+    ran: set[Path] = field(default_factory=set)
+    """Those that were, by workers as well."""
     told: list[str] = field(default_factory=list)
     """Those lines, where nothing else makes the exit code 1."""
     listens: ExitStack = field(default_factory=ExitStack)
@@ -218,6 +223,14 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 # --- running -------------------------------------------------------------------------------------
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Know that items are to be run: --collect-only, --fixtures and the like only list them."""
+    if not session.config.getoption("collectonly"):
+        gate = session.config.stash[GATE]
+        gate.due |= set(gate.paths)
+
+
 def _run_cache(config: pytest.Config) -> "RunCache":
     """Where the runs of this session happen; made when the first asks for it."""
     gate = config.stash[GATE]
@@ -289,16 +302,24 @@ def pytest_sessionfinish(
 
 
 def _require_passed(session: pytest.Session, gate: Gate, exitstatus: int) -> None:
-    """No exit code 0 for a run that did not pass, whatever a mark (skip, xfail) made of its items.
+    """No exit code 0 for a run that did not pass, whatever a mark (skip, xfail) made of its items,
+    nor for a scenario that was not run, because none of its items was.
 
     A worker of pytest-xdist tells its parent, whose exit code counts.
     """
     config = session.config
     if gate.run_cache is not None:
         gate.not_passed += gate.run_cache.not_passed()
+        gate.ran |= gate.run_cache.ran
     if hasattr(config, "workeroutput"):
         config.workeroutput[WORKER_OUTPUT] = gate.not_passed
-    elif gate.not_passed and exitstatus == pytest.ExitCode.OK:
+        config.workeroutput[WORKER_RAN] = [str(path) for path in gate.ran]
+        return
+    gate.not_passed += [
+        f"{os.path.relpath(path)} was not run: none of its items was chosen, or all were skipped"
+        for path in sorted(gate.due - gate.ran)
+    ]
+    if gate.not_passed and exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         gate.told = [f"lendchaos: exit code 1: {line}" for line in gate.not_passed]
 
@@ -311,9 +332,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Hear from a worker of pytest-xdist what did not pass; one that died told nothing."""
+    """Hear from a worker of pytest-xdist what it ran and what did not pass; one that died told
+    nothing.
+    """
     output = getattr(node, "workeroutput", {})
-    node.config.stash[GATE].not_passed += output.get(WORKER_OUTPUT, [])
+    gate = node.config.stash[GATE]
+    gate.not_passed += output.get(WORKER_OUTPUT, [])
+    gate.ran |= set(map(Path, output.get(WORKER_RAN, [])))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -87,7 +87,7 @@ class CommitLostInjector(LinkInjector):
 
     def ready(self) -> Proof:
         """A COMMIT through the link is answered."""
-        answered, text = self._try_commit()
+        answered, _, text = self._try_commit()
         return Proof("canary", answered, f"before: {text}")
 
     def inject(self) -> None:
@@ -141,11 +141,15 @@ class CommitLostInjector(LinkInjector):
 
     def canary(self) -> Proof:
         """A COMMIT through the link is done, as PostgreSQL says, and not answered."""
-        answered, text = self._try_commit()
-        return Proof("canary", not answered and "is committed" in text, f"during: {text}")
+        answered, status, text = self._try_commit()
+        return Proof("canary", not answered and status == "committed", f"during: {text}")
 
-    def _try_commit(self) -> tuple[bool, str]:
-        """Commit a transaction through the link, then ask PostgreSQL directly what became of it."""
+    def _try_commit(self) -> tuple[bool, str | None, str]:
+        """Commit a transaction through the link, then ask PostgreSQL directly what became of it.
+
+        Whether the COMMIT was answered, PostgreSQL's status of the transaction (None where it is
+        not known), and both in words.
+        """
         import psycopg
 
         what = f"a COMMIT through {self._link.name}"
@@ -160,11 +164,13 @@ class CommitLostInjector(LinkInjector):
                 answered = True
         except psycopg.Error as error:
             if not transaction:
-                return False, f"{what} cannot be tried: {str(error).strip()}"
+                return False, None, f"{what} cannot be tried: {str(error).strip()}"
         verb = "is answered" if answered else "is not answered"
-        return answered, f"{what} {verb}; transaction {transaction} {self._state_of(transaction)}"
+        status, state = self._state_of(transaction)
+        return answered, status, f"{what} {verb}; transaction {transaction} {state}"
 
-    def _state_of(self, transaction: str) -> str:
+    def _state_of(self, transaction: str) -> tuple[str | None, str]:
+        """PostgreSQL's own word, None where it has none or cannot be asked, and it in words."""
         import psycopg
 
         try:
@@ -173,8 +179,9 @@ class CommitLostInjector(LinkInjector):
                     "SELECT pg_xact_status(%s::xid8)", [transaction]
                 ).fetchone()
         except psycopg.Error as error:
-            return f"is unknown: {str(error).strip()}"
-        return f"is {row[0] if row else None}"
+            return None, f"is unknown: {str(error).strip()}"
+        status = row[0] if row else None
+        return status, f"is {status}"
 
     def heal(self) -> int:
         """End the relay's withholding and lead the link back; the instant that was confirmed.
@@ -199,7 +206,7 @@ class CommitLostInjector(LinkInjector):
         self._end_relay()
         proxy = self._control.proxy(self._link.name)
         leads = proxy.enabled and proxy.upstream == self._link.upstream
-        answered, text = self._try_commit()
+        answered, _, text = self._try_commit()
         state = "enabled" if proxy.enabled else "disabled"
         text = f"after: proxy {self._link.name} is {state} and leads to {proxy.upstream}; {text}"
         if self._withheld is not None:

@@ -111,10 +111,13 @@ class Comparison:
 
     @property
     def decides(self) -> bool:
-        """Whether a regression of any figure that was measured could have been seen."""
+        """Whether a regression of any figure that was measured could have been seen, and money that
+        is wrong in any of these runs, those that are left out included.
+        """
         counts = [(len(result.these), len(result.baseline)) for result in self.results]
         measured = [min(pair) for pair in counts if max(pair) > 0]
-        return bool(measured) and min(measured) >= RUNS_LEAST and not self.not_alike
+        seen = bool(measured) and min(measured) >= RUNS_LEAST and not self.not_alike
+        return seen and all(run.ledger_read for run in self.these.runs)
 
     @property
     def figures_tested(self) -> int:

@@ -49,11 +49,17 @@ def warnings(comparison: Comparison) -> list[str]:
     these, baseline = comparison.these, comparison.baseline
     before = baseline.money if baseline else []
     out = [f"{run.run_id} is left out: {run.left_out}" for run in these.runs if run.left_out]
+    unread = [
+        f"the ledger of {run.run_id} was not read in full: whether its money is right is not known"
+        for run in these.runs
+        if not run.ledger_read
+    ]
     unlike = "not comparable, so there is no conclusion" if baseline else "the runs are not alike"
     return [
         *(f"warning: REGRESSION of {r.figure.meaning}: {_told(r)}" for r in comparison.regressions),
         *(f"warning: MONEY: {text}" for text in these.money),
         *(f"warning: {text}" for text in out),
+        *(f"warning: {text}" for text in unread),
         *(f"warning: money in the baseline: {text}" for text in before),
         *(f"warning: {unlike}: {text}" for text in comparison.not_alike),
         *(f"note: what was tested differs: {text}" for text in comparison.tested),
