@@ -15,11 +15,11 @@ from harness.core.errors import HarnessError
 from harness.history.events import RIGHT_BEFORE_BORROW, Outcome
 from harness.load.exception_text import ENDS, message_of, place_of, place_of_call, place_of_function
 from harness.plan.plan import Arrival
-from harness.target.classification import Classification, fits_header
+from harness.target.classification import Answer, Classification, fits_header
 from harness.target.interface import Target
 from harness.target.user_methods import UserCodeError
 
-J = TypeVar("J")
+_READS = ("GET", "HEAD")
 _AMOUNT = re.compile("amount|principal", re.IGNORECASE)
 _TYPES = get_type_hints(Classification)
 _BEFORE_BORROW = (*RIGHT_BEFORE_BORROW, Outcome.FAILED, Outcome.INDETERMINATE)
@@ -29,11 +29,22 @@ class BrokenStepError(Exception):
     """A step of the scenario is wrong; the text begins with the file and line of it."""
 
 
+class _Sending(Protocol):
+    """What has to be known of a journey to look at what it sent."""
+
+    asked: list[tuple[str, str, bytes]]
+    answer: Answer | None
+
+
+J = TypeVar("J", bound=_Sending)
+
+
 def call_step(act: Callable[[J], Any], journey: J, *, is_borrow: bool) -> Classification:
     """What a step came to.
 
     Raises:
-        BrokenStepError: it raised, or returned something else than a valid `Classification`.
+        BrokenStepError: it raised, or returned something else than a valid `Classification`, or
+            sent nothing, or the same twice.
     """
     name = getattr(act, "__name__", "a step")
     try:
@@ -46,7 +57,14 @@ def call_step(act: Callable[[J], Any], journey: J, *, is_borrow: bool) -> Classi
         raise BrokenStepError(str(error)) from error
     except BaseException as error:
         raise BrokenStepError(f"{place_of(error)}: {name} raised {message_of(error)}") from error
-    return require_valid(judged, act, is_borrow=is_borrow)
+    found = require_valid(judged, act, is_borrow=is_borrow)
+    # What was never sent, or sent once more off the record, says nothing of the target.
+    asked = [one for one in journey.asked if one[0] not in _READS]
+    twice = len(set(asked)) < len(asked)
+    if twice or journey.answer is None:
+        sent = "the same request twice in one try" if twice else "no request"
+        raise BrokenStepError(f"{place_of_function(act)}: {name} sent {sent}")
+    return found
 
 
 def require_valid(judged: Any, made_by: Callable[..., Any], *, is_borrow: bool) -> Classification:

@@ -11,7 +11,7 @@ import pytest
 from harness.report.archive import Stored, open_history
 from harness.verdict.series import run_of, series_of
 from harness.verdict.series import to_json as series_json
-from harness.verdict.types import Verdict, Weight, to_json
+from harness.verdict.types import Severity, Verdict, to_json
 from tests.cli.conftest import Ended
 from tests.verdicts import stored_of, verdict_of, with_finding
 
@@ -119,7 +119,7 @@ def test_a_ledger_that_was_not_read_passes_no_gate(compare: Compare, how: str) -
     verdict = verdict_of(25)
     unread = replace(verdict.reconciliation, ledger_read=how == "ledger_incomplete")
     code = "interrupted" if how == "left out" else how
-    found = with_finding(replace(verdict, reconciliation=unread), code, Weight.INCONCLUSIVE)
+    found = with_finding(replace(verdict, reconciliation=unread), code, Severity.INCONCLUSIVE)
     (Path(paths[-1]) / "verdict.json").write_text(to_json(replace(found, exit_code=3)))
     done = compare(*paths, *MAIN, "--fail-on-regression")
 

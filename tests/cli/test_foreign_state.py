@@ -130,7 +130,8 @@ def test_a_stack_of_another_version_is_named_by_all_and_ended_by_down(
     register.add(checkout.state_dir, "0123")
     supervisor = identify(checkout.spy.pid)
     assert supervisor is not None
-    text = _stack(checkout.root, checkout.spy.pid) | {"supervisor": asdict(supervisor)}
+    text = _stack(checkout.root, checkout.spy.pid)
+    text |= {"supervisor": asdict(supervisor), "schema_version": SCHEMA - 1}
     (checkout.state_dir / "stack.json").write_text(json.dumps(text))
     run = ("run", "baseline", "--state-dir", str(checkout.state_dir))
     runs = [in_process(*run, *more, cwd=checkout.root) for more in (("--dry-run",), ())]

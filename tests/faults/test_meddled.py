@@ -191,6 +191,7 @@ def test_a_commit_is_done_where_postgresql_says_so(
         connection.commit.side_effect = psycopg.OperationalError("server closed the connection")
         return connection
 
+    monkeypatch.setattr(fault._probe, "_database_url", "postgresql://u@link/lending")
     monkeypatch.setattr(commit_lost, "connect", connect)
     proof = fault.canary()
 

@@ -50,6 +50,7 @@ class Leader:
     users_beside = 0
 
     def __init__(self) -> None:
+        self.stated: dict[str, str] = {}
         self.progress = Told()
         self.progress.lines = []
 

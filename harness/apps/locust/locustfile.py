@@ -50,13 +50,14 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
     (borrower,) = borrowers
     scenario = _scenario_of(borrower)
     named = _named_file(environment, borrower)
+    file = Path(getattr(named, "__file__", None) or named.__name__)
     return Locustfile(
         borrower=borrower,
         scenario=scenario,
-        name=_name_of(Path(str(named.__file__)), borrower, borrower_class, environment),
+        name=_name_of(file, borrower, borrower_class, environment),
         hypothesis=scenario.hypothesis
         or hypothesis_of(named.__doc__ or _inherited(borrower, borrower_class)),
-        folder=(STARTED_IN / str(named.__file__)).parent,
+        folder=(STARTED_IN / file).parent,
     )
 
 
