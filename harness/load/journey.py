@@ -97,8 +97,7 @@ class Journey:
     ) -> Answer:
         """Send one request within what is left of this attempt's deadline, once.
 
-        An attempt may send several, and read as often as it likes. The same one a second time,
-        where it is no reading, is a trouble of the run.
+        An attempt may send several, but the same one once, unless it only reads.
         """
         left_ms = max(0, (self.deadline_ns - time.monotonic_ns()) // 1_000_000)
         all_headers, content = in_json(body, headers, left_ms)
