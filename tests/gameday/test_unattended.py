@@ -147,7 +147,9 @@ def test_a_fault_is_restored_at_once_where_its_step_is_aborted(tmp_path: Path) -
     nobody.leave()
 
     assert mark.exists()
-    assert [m.what for m in posted if isinstance(m, Event)] == [What.INJECTED, What.RESTORED]
+    # On a busy machine `true` may still run when the day is left: a note then says that.
+    said = [m.what for m in posted if isinstance(m, Event) and m.what is not What.NOTE]
+    assert said == [What.INJECTED, What.RESTORED]
 
 
 @pytest.mark.parametrize(("code", "verdict"), [(4, "fail"), (130, "inconclusive"), (3, None)])
