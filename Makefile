@@ -51,7 +51,7 @@ demo: provision ## run the three fault scenarios and end with their reports
 
 test: provision browser tools ## run the tests, live ones included
 	@# What needs the processor to itself comes afterwards, whatever came of the others.
-	@code=0; $(BIN)/python -m pytest -m "not long and not alone" --numprocesses 3 --dist loadfile \
+	@code=0; $(BIN)/python -m pytest -m "not long and not alone" --numprocesses 4 --dist loadfile \
 	  --no-loadscope-reorder || code=$$?; \
 	$(BIN)/python -m pytest -m "alone and not long" $$(grep -rl mark.alone tests --include=*.py) \
 	  || code=$$?; exit $$code
