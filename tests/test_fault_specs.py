@@ -53,7 +53,7 @@ def test_a_sound_fault_survives_being_planned_and_written(spec: FaultSpec) -> No
     assert spec.target in spec.description
 
 
-@pytest.mark.parametrize(("make", "problem"), WRONG, ids=lambda part: str(part)[:30])
+@pytest.mark.parametrize(("make", "problem"), WRONG, ids=[problem[:30] for _, problem in WRONG])
 def test_each_wrong_value_is_named_with_what_is_valid(
     make: Callable[[], FaultSpec], problem: str
 ) -> None:
