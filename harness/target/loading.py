@@ -72,6 +72,7 @@ def _words_of(reference: UserReference) -> list[str]:
 
 def _main() -> int:
     module, name, folder = sys.argv[1:]
+    sys.dont_write_bytecode = True  # a look at a module leaves nothing beside it
     try:
         # Its address may be given elsewhere.
         steps_of(loaded(UserReference(module, name, folder), "http://127.0.0.1:1"))
