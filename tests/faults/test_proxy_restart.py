@@ -1,16 +1,19 @@
 """Toxiproxy's end is noticed, and what ended with it is told."""
 
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from harness.core.processes import identify
 from harness.faults import Freeze, Partition
 from harness.faults import fault_walk as walk_module
+from harness.faults.heal import proxy_restart
 from harness.faults.heal.proxy_restart import SECOND_WAY, ProxyWatch
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact
@@ -97,6 +100,57 @@ def test_a_replacement_is_told_as_one(stack: Stack, process: subprocess.Popen[by
     assert ended is not None
     assert "replaced to heal 1-partition" in ended.text
     assert ended.errors == ()
+
+
+class Supervisor:
+    """In place of the client: Toxiproxy lives until it was looked at ``looks`` times."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.orders: list[str] = []
+
+    def process(self, _name: str) -> SimpleNamespace:
+        """Alive for some looks."""
+        self.looks -= 1
+        return SimpleNamespace(alive=self.looks >= 0)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """Any order, which is only noted."""
+        return lambda *_, **__: self.orders.append(name)
+
+
+@pytest.mark.parametrize(
+    ("listens", "looks", "orders", "announced"),
+    [
+        (False, 3, ["restart", "wait_ready"], False),
+        (True, 9, ["kill", "wait_ready"], True),
+        (False, 0, ["restart", "wait_ready"], False),
+    ],
+    ids=["it is about to end", "it hangs", "it has ended"],
+)
+def test_only_what_hangs_is_replaced_by_order(
+    *,
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    listens: bool,
+    looks: int,
+    orders: list[str],
+    announced: bool,
+) -> None:
+    """One that ends by itself, even while it is healed, is a reason to doubt the run."""
+    supervisor = Supervisor(looks)
+    monkeypatch.setattr(proxy_restart, "StackClient", lambda _: supervisor)
+    monkeypatch.setattr(proxy_restart, "CANARIES_SECONDS_MAX", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as api:
+        port = api.getsockname()[1]
+        if not listens:
+            api.close()
+        here = replace(stack, toxiproxy_api=f"http://127.0.0.1:{port}")
+        journal = Journal(stack.state_dir, stack.stack_id, "run-1")
+        proxy_restart.restart_proxy(here, journal, "1-partition", "no one answers")
+
+    assert supervisor.orders == orders
+    assert any(row.event == SECOND_WAY for row in journal.rows()) is announced
 
 
 @pytest.mark.parametrize(

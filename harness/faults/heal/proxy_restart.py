@@ -7,6 +7,7 @@ supervisor kills the process and starts it again from its configuration file, wh
 proxy and no toxic. That cuts all connections through all links; the journal says so.
 """
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from harness.faults.probes import link_canaries
 from harness.history.journal import Journal
 from harness.history.journal_row import JournalRow
 from harness.history.run_facts import ErrorRecord
+from harness.stack.addresses import split_target
 from harness.stack.client import StackClient
 from harness.stack.folder import PROXY_LOCK
 from harness.stack.parts.toxiproxy import TOXIPROXY
@@ -30,6 +32,8 @@ SECOND_WAY = "second_way"
 LOCK_SECONDS_MAX = 5.0
 """A healer that was stopped must not stop us: then both restart it, which is one cut more."""
 ANSWER_SECONDS_MAX = 0.5
+ENDING_SECONDS_MAX = 2.0
+"""For Toxiproxy, from its last connection to its end."""
 READY_SECONDS_MAX = 5.0
 CANARIES_SECONDS_MAX = 1.0
 """A link may lead to what another fault keeps down; then its own canary decides."""
@@ -46,8 +50,7 @@ def restart_proxy(stack: Stack, journal: Journal, fault: str, reason: str) -> st
     with locked(stack.state_dir / PROXY_LOCK, LOCK_SECONDS_MAX):
         if _answers(stack):
             return f"Toxiproxy's control API answers again ({reason})"
-        process = client.process(TOXIPROXY)
-        if process is None or not process.alive:
+        if _has_ended(stack, client):
             client.restart(TOXIPROXY)
             client.wait_ready(TOXIPROXY, READY_SECONDS_MAX)
             return f"Toxiproxy had ended, and its toxics with it; {_links(stack)}"
@@ -62,6 +65,30 @@ def restart_proxy(stack: Stack, journal: Journal, fault: str, reason: str) -> st
         )
         journal.write(SECOND_WAY, fault=fault, text=text, holds=True)
         return text
+
+
+def _has_ended(stack: Stack, client: StackClient) -> bool:
+    """Whether no process of it is left.
+
+    One that hangs still takes connections. One that refuses them is about to end by itself, and is
+    waited for: what ends without an order of ours must not count as replaced by us.
+    """
+    address = split_target(stack.toxiproxy_api)
+    deadline = time.monotonic() + ENDING_SECONDS_MAX
+    while True:
+        process = client.process(TOXIPROXY)
+        if process is None or not process.alive:
+            return True
+        try:
+            socket.create_connection(address, ANSWER_SECONDS_MAX).close()
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        except OSError:
+            return False
+        else:
+            return False
 
 
 def _answers(stack: Stack) -> bool:
