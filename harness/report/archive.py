@@ -65,11 +65,11 @@ def read_run(path: Path) -> Stored:
             f"{path} has no verdict.json: `lendchaos judge {shlex.quote(str(path))}` makes one"
         )
     stored = read_file(file)
-    require_own(RunDirectory(real(path)), stored.verdict)
+    run = RunDirectory(real(path))
+    require_own(run, stored.verdict)
     if not (path / "plan.json").exists():
         return stored
-    plan = RunDirectory(real(path)).read_plan()
-    settings = json.loads(json.dumps(dataclasses.asdict(plan.settings)))
+    settings = json.loads(json.dumps(dataclasses.asdict(run.read_plan().settings)))
     return dataclasses.replace(stored, settings=_settings(settings))
 
 

@@ -15,6 +15,8 @@ from tests.builders import CUT, during, facts, operations, plan_of
 from tests.pytest_plugin.stand_in import PLUGIN, Gate, Stored, stand_in, write_script
 from tests.stored import store
 
+ROOT = Path(__file__).parent.parent.parent
+
 
 def made(root: Path, end_s: float, limit_s: float = 2, spoil: Any = None) -> Path:
     """A stored run whose outage ends at ``end_s``."""
@@ -61,6 +63,13 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     other = plan_of(rate=20, objectives=Objectives(failed_share_max=0.01))
     paths["other"] = (store(root, other, facts(other)).path, 0)
     return paths
+
+
+@pytest.fixture
+def _starts_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pytest of its own starts workers, and each finds this checkout."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
 @pytest.fixture

@@ -340,14 +340,12 @@ def test_a_stack_that_does_not_come_up_is_an_error_of_every_item(
 # --- pytest-xdist --------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_starts_workers")
 def test_each_worker_has_a_stack_of_its_own(
     stored: Stored,
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The items of a scenario stay on one worker; the plan is asked for once."""
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest(CONFTEST)
     write_script(pytester.path, cut=[stored["passed"]], slow=[stored["late"]])
     named = ("--scenario=scenarios/cut.py", "--scenario=scenarios/slow.py")

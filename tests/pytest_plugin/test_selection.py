@@ -181,15 +181,13 @@ def test_a_mark_does_no_harm_to_a_run_that_passes(
 
 
 @pytest.mark.parametrize("words", [("--dist=load",), ("--dist=loadfile",)], ids=" ".join)
+@pytest.mark.usefixtures("_starts_workers")
 def test_workers_tell_what_did_not_pass(
     words: tuple[str, ...],
     stored: Stored,
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The exit code is that of the process which started them."""
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest(CONFTEST + MARKS % "skip")
     write_script(pytester.path, cut=[stored["lost"]])
     named = ("--scenario=scenarios/cut.py", "-n1", *words)
@@ -278,16 +276,14 @@ def test_of_several_scenarios_each_is_to_be_run(
 
 
 @pytest.mark.parametrize(("words", "code"), [((), 0), (("-k", "unit or slow"), 1)], ids=str)
+@pytest.mark.usefixtures("_starts_workers")
 def test_workers_tell_what_they_ran(
     words: tuple[str, ...],
     code: int,
     stored: Stored,
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process that started them ran nothing itself."""
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_own=OWN)
     write_script(pytester.path, cut=[stored["passed"]], slow=[stored["passed"]])

@@ -85,10 +85,6 @@ class _Attendance(ABC):
     def asked(self, view: View) -> None:
         """Something new is asked, or begins."""
 
-    @abstractmethod
-    def leave(self) -> None:
-        """The day is over, be its end what it may: nothing that was begun here outlives it."""
-
 
 # --- no one --------------------------------------------------------------------------------------
 
@@ -129,6 +125,15 @@ class Unattended(_Attendance):
         if ends or load_s >= (step.restore_after_s or 0.0):
             self._call_restore()
         self._commands.settle(over=seen.over)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """While this lasts, signals are commands; nothing that was begun here outlasts it."""
+        with signals_as_commands(self._post, attended=False):
+            try:
+                yield
+            finally:
+                self.leave()
 
     def leave(self) -> None:
         """Restore what is injected, and end what was called for it."""
@@ -232,10 +237,6 @@ class Attended(_Attendance):
         for text in screen.texts(view):
             self._print(text)
 
-    def leave(self) -> None:
-        """Read no more keys."""
-        self._left.set()
-
     def _print(self, text: RenderableType) -> None:
         with suppress(OSError):  # a terminal that has just been closed must not end a run
             self._console.print(text, markup=False, highlight=False)
@@ -303,16 +304,11 @@ def attend(
     front: Attended | Unattended
     if console is None:
         front = Unattended(inbox.put, tell, runner.clock)
-        shown = signals_as_commands(inbox.put, attended=False)
     else:
         front = Attended(console, plan.abort_word, inbox.put, runner.clock)
-        shown = front.shown()
-    with shown:
+    with front.shown():
         game = GameDay(plan, previews, store, runner, inbox=inbox, show=front.show, **how)
-        try:
-            return game.conduct()
-        finally:
-            front.leave()
+        return game.conduct()
 
 
 def _end(post: Post, why: str) -> None:

@@ -73,17 +73,17 @@ def record_of(told: Session, runs: Runs, files: dict[str, FileChecksum]) -> Reco
     plan = read_plan(session / PLAN_FILE, scenarios=False)
     steps, events = tuple(_step(told, planned, runs) for planned in plan.steps), told.events
     # The worst step; one that was left out or not begun leaves the day's hypothesis open.
-    outcomes = {step.outcome for step in steps} | set(_of_the_rest(told, steps, runs))
+    doubts = tuple(_doubts(told, steps, runs))
+    outcomes = {step.outcome for step in steps} | {at_best for _, at_best in doubts if at_best}
     outcome = Judgement.FAIL if Judgement.FAIL in outcomes else Judgement.INCONCLUSIVE
     outcome = Judgement.PASS if outcomes == {Judgement.PASS} else outcome
     targets = [run.verdict.target for run in runs.values() if run.verdict is not None]
     opened, actions = told.all(What.OPENED), told.all(What.ACTION)
-    remarks = tuple(_remarks(told, steps, runs))
     return Record(
         title=plan.title,
         hypothesis=plan.hypothesis,
         outcome=outcome,
-        statement=_statement(steps, len(actions), len(remarks)),
+        statement=_statement(steps, len(actions), len(doubts)),
         started_utc=events[0].at_utc if events else None,
         ended_utc=events[-1].at_utc if events else None,
         closed=told.closed,
@@ -95,7 +95,7 @@ def record_of(told: Session, runs: Runs, files: dict[str, FileChecksum]) -> Reco
         notes=tuple(Note(e.at_utc, e.text, e.step, e.by) for e in told.all(What.NOTE)),
         actions=tuple(Action(e.at_utc, e.text, e.by, e.step) for e in actions),
         versions=dict(opened[0].details) if opened else {},
-        remarks=remarks,
+        remarks=tuple(remark for remark, _ in doubts),
         files=files,
         recorded_with=own_program(),
     )
@@ -253,34 +253,6 @@ def _observed(no_gos: list[Event], tries: tuple[Try, ...], state: StepState) -> 
     return last.said or "no run was recorded"
 
 
-def _of_the_rest(
-    session: Session, steps: tuple[RecordedStep, ...], runs: Runs
-) -> Iterator[Judgement]:
-    """What decides the day beside its steps: a failure in any run fails it, whether the session
-    names it or not, and nothing passes of which a line, or a run that had a verdict, is lost.
-    """
-    for name in runs.keys() - _told_of(steps).keys():
-        yield Judgement.FAIL if _failed(runs[name]) else Judgement.INCONCLUSIVE
-    if session.damage or _lost(session, runs):
-        yield Judgement.INCONCLUSIVE
-
-
-def _lost(session: Session, runs: Runs) -> list[Event]:
-    """The ends of runs that had a verdict then and cannot be judged any more."""
-    there = {name for name, run in runs.items() if run.verdict is not None}
-    ended = session.all(What.RUN_ENDED)
-    return [event for event in ended if event.verdict and event.directory not in there]
-
-
-def _failed(run: RecordedRun) -> bool:
-    return run.verdict is not None and run.verdict.verdict is Judgement.FAIL
-
-
-def _told_of(steps: Iterable[RecordedStep]) -> dict[str, Try]:
-    """The tries that the session names, by the folders of their runs."""
-    return {one.run.directory: one for step in steps for one in step.tries if one.run is not None}
-
-
 def _statement(steps: tuple[RecordedStep, ...], actions: int, doubts: int) -> str:
     done = sum(step.state is StepState.DONE for step in steps)
     said = [f"{done} of {words.plural(len(steps), 'step')} done"]
@@ -302,19 +274,29 @@ def _statement(steps: tuple[RecordedStep, ...], actions: int, doubts: int) -> st
     return f"{'; '.join(said)}."
 
 
-def _remarks(session: Session, steps: tuple[RecordedStep, ...], runs: Runs) -> Iterator[str]:
-    """What puts the record in doubt."""
-    yield from session.damage
+def _doubts(
+    session: Session, steps: tuple[RecordedStep, ...], runs: Runs
+) -> Iterator[tuple[str, Judgement | None]]:
+    """What puts the record in doubt, and what the day is at best with it; None if that is open.
+
+    A failure in any run fails it, whether the session names it or not, and nothing passes of
+    which a line, or a run that had a verdict, is lost.
+    """
+    yield from ((text, Judgement.INCONCLUSIVE) for text in session.damage)
     for name in sorted({e.step for e in session.events if e.step} - {step.name for step in steps}):
-        yield f"the session names a step that the plan does not have: {name}"
-    told = _told_of(steps)
+        yield f"the session names a step that the plan does not have: {name}", None
+    told = {one.run.directory: one for step in steps for one in step.tries if one.run is not None}
     for name, run in runs.items():
         if name not in told:
-            judged_so = ", and it is judged fail" if _failed(run) else ""
-            yield f"{RUNS_FOLDER}/{name} is a run of which the session does not tell{judged_so}"
+            failed = run.verdict is not None and run.verdict.verdict is Judgement.FAIL
+            more = ", and it is judged fail" if failed else ""
+            untold = f"{RUNS_FOLDER}/{name} is a run of which the session does not tell{more}"
+            yield untold, Judgement.FAIL if failed else Judgement.INCONCLUSIVE
         elif run.verdict and told[name].said_verdict not in (None, str(run.verdict.verdict)):
             said = f"the session was told {told[name].said_verdict}, and the stored run is judged"
-            yield f"{RUNS_FOLDER}/{name}: {said} {run.verdict.verdict}"
-    for event in _lost(session, runs):
-        said = f"the session was told {event.verdict}, and the run cannot be judged any more"
-        yield f"{RUNS_FOLDER}/{event.directory}: {said}"
+            yield f"{RUNS_FOLDER}/{name}: {said} {run.verdict.verdict}", None
+    there = {name for name, run in runs.items() if run.verdict is not None}
+    for event in session.all(What.RUN_ENDED):
+        if event.verdict and event.directory not in there:
+            said = f"the session was told {event.verdict}, and the run cannot be judged any more"
+            yield f"{RUNS_FOLDER}/{event.directory}: {said}", Judgement.INCONCLUSIVE

@@ -71,7 +71,7 @@ def _has_ended(stack: Stack, client: StackClient) -> bool:
     """Whether no process of it is left.
 
     One that hangs still takes connections. One that refuses them is about to end by itself, and is
-    waited for: what ends without an order of ours must not count as replaced by us.
+    waited for: what ends without an order must not count as replaced by it.
     """
     address = split_target(stack.toxiproxy_api)
     deadline = time.monotonic() + ENDING_SECONDS_MAX
