@@ -146,7 +146,8 @@ EVIDENCE = {
         " be measured; the message has the reason.",
         causes="Too few requests: a short phase, a low rate. Or no fault that it could be about.",
         more="A higher --rate or a longer --baseline and --recovery narrow the interval, unless"
-        " evidence.more_helps is false. Where evidence.recoveries is 0, inject a fault.",
+        " evidence.more_helps is false. Where evidence.recoveries is 0, inject a fault; where"
+        " evidence.faults_too_close is true, leave more time between the faults.",
         docs="docs/objectives.md",
     ),
 }

@@ -8,7 +8,7 @@ from harness.faults import BlockingMigration, Kill, Latency, Partition
 from harness.plan.plan import Objectives
 from harness.verdict.judge import judge
 from harness.verdict.types import Judgement
-from tests.builders import cut_run, during, facts, operations, over, plan_of
+from tests.builders import CUT, cut_run, during, facts, operations, over, plan_of
 
 INSIDE = (BlockingMigration(), over(0.2, 0.6, Partition("database")))
 IN_TURN = (
@@ -81,3 +81,20 @@ def test_what_fails_under_a_fault_that_nobody_is_to_notice_is_outside() -> None:
     (outside,) = [o for o in verdict.objectives if o.id == "failed_outside_fault_share_max"]
 
     assert outside.verdict is Judgement.FAIL
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "said"),
+    [
+        (0.25, "had recovered when fault 2-partition came"),
+        (1.0, "as fault 2-partition came so soon"),
+    ],
+)
+def test_a_recovery_that_the_next_fault_cut_short_wants_more_time(gap_s: float, said: str) -> None:
+    """What fails under the next fault is no reason to look for one in the target."""
+    first, second = over(0.0, 0.3, Partition("database")), over(0.3 + gap_s / 5, 0.9, CUT)
+    plan = plan_of(first, second, objectives=Objectives(recovery_seconds_max=5))
+    ops = operations(plan, lambda at_s: 8 <= at_s < 9.55 or 9.5 + gap_s <= at_s < 12.5)
+    verdict = judge(plan, facts(plan, ops))
+
+    assert f"{said}). To decide it: leave more time between the faults. " in verdict.sentence

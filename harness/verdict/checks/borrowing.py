@@ -12,7 +12,7 @@ from harness.history.columns import NONE, Attempts, Operations, Words
 from harness.history.events import Outcome, Step
 from harness.verdict.catalogue import LOANS
 from harness.verdict.checks.case import EXAMPLES_MAX, Case, fail, inconclusive, note
-from harness.verdict.measure.advice import NoHelp
+from harness.verdict.measure.advice import NoHelp, TooClose
 from harness.verdict.money_table import DECISIONS, GRANTED, TOLD, Told, told_by
 from harness.verdict.reasons import NOT_DECIDED, about
 from harness.verdict.reconcile import AskedLoan
@@ -194,6 +194,8 @@ def objectives(case: Case) -> Iterator[Finding]:
             evidence["more_helps"] = not isinstance(result.reason, NoHelp)
             if "recovery" in result.id:
                 evidence["recoveries"] = len(case.measured.recoveries)
+            if isinstance(result.reason, TooClose):
+                evidence["faults_too_close"] = True
             yield inconclusive("objective_undecided", NOT_DECIDED + about(result), **evidence)
 
 

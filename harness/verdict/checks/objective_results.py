@@ -23,7 +23,7 @@ from harness.verdict.checks.bounds import (
     outliers,
     quick_for_longer,
 )
-from harness.verdict.measure.advice import advise, advised, no_help
+from harness.verdict.measure.advice import TooClose, advise, advised, no_help
 from harness.verdict.measure.episodes import impaired, open_ended
 from harness.verdict.measure.intervals import Share
 from harness.verdict.measure.measurement import Measured
@@ -68,7 +68,9 @@ def _recovery(limit: Limit, measured: Measured, facts: Facts) -> ObjectiveResult
     for heal in (heal for one in measured.recoveries for heal in one.inner):
         if heal.undecided(limit.value):  # from nothing, if others were the cause, up to all of it
             reason = f"after the heal of {heal.fault} nothing shows whether it was over in time"
-            high_s = None if heal.recovery.next_faults else heal.recovery.from_heal_s_high
+            high_s = heal.recovery.from_heal_s_high
+            if heal.recovery.next_faults:
+                reason, high_s = TooClose(reason), None
             results.append(limit.open(None, 0.0, high_s, reason))
     return _worst(results) or limit.unknown("there was no fault to recover from")
 
@@ -98,24 +100,31 @@ def _lasted(
     would show that there was nothing to recover from.
     """
     healed_s, low_s, high_s = one.group.healed_s, seen.from_heal_s_low, seen.from_heal_s_high
+    names = " and ".join(one.ended_by)
+
+    def too_few(what: str, since_s: float) -> str:
+        if names:  # what fails under the next one says nothing of this one
+            return TooClose(f"too few {what}, as fault {names} came so soon")
+        return advised(f"too few {what}: ", enough(since_s))
+
     if seen.from_heal_s is not None:
         unsure = ""
         if not seen.confirmed:
             since_s = (healed_s or 0.0) + max(seen.from_heal_s if high_s is None else high_s, 0.0)
-            few = "too few requests after it to show that it lasts: "
-            unsure = advised(few, enough(since_s))
-        return by_bound(limit, seen.from_heal_s, low_s, high_s, unsure)
+            unsure = too_few("requests after it to show that it lasts", since_s)
+        found = by_bound(limit, seen.from_heal_s, low_s, high_s, unsure)
+        cut = names and high_s is None and found.verdict is Judgement.INCONCLUSIVE
+        return replace(found, reason=TooClose(found.reason)) if cut else found
     if seen.censored and low_s is not None:  # until then it surely had not recovered
-        names = " and ".join(one.recovery.next_faults)
         when = f"fault {names} came" if names else "the load ended"
         unseen = f"nothing shows that it had recovered when {when}"
         if low_s > limit.value:
             return limit.missed(None, low_s, None, f"it took longer, and {unseen}")
-        return limit.unknown(unseen, low_s)
+        return limit.unknown(TooClose(unseen) if names else unseen, low_s)
     if healed_s is None:
         return limit.unknown("the fault was never healed")
     if not seen.confirmed:
-        return limit.unknown(advised(f"too few {shows}: ", enough(healed_s)))
+        return limit.unknown(too_few(shows, healed_s))
     return limit.met(None)  # nothing was impaired, or nothing was slow
 
 

@@ -120,6 +120,12 @@ class NoHelp(str):
     __slots__ = ()
 
 
+class TooClose(str):
+    """A reason why a recovery was not measured: the next fault came so soon."""
+
+    __slots__ = ()
+
+
 def no_help(of: str = "requests") -> str:
     """In words that the share is at its limit or above, so that it decides nothing to ask more."""
     return NoHelp(f"more {of} will not help")
