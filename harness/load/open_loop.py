@@ -139,11 +139,11 @@ class OpenLoop:
 
     def _perform(self, arrival: Arrival, due_ns: int) -> None:
         # Looked at once more: the process may have been paused since the journey was ordered.
-        begun_ns = time.monotonic_ns()
-        if _is_late(due_ns, begun_ns):
+        started_ns = time.monotonic_ns()
+        if _is_late(due_ns, started_ns):
             self._journeys.drop(arrival, due_ns, _TOO_LATE)
         else:
-            self._journeys.perform(arrival, due_ns, begun_ns)
+            self._journeys.perform(arrival, due_ns, started_ns)
 
 
 def _is_late(due_ns: int, now_ns: int) -> bool:

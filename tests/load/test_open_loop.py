@@ -22,9 +22,9 @@ class Recorder:
         self.cut_off: list[int] = []
         self.dropped: dict[int, str] = {}
 
-    def perform(self, arrival: Arrival, intended_ns: int, begun_ns: int) -> None:
+    def perform(self, arrival: Arrival, intended_ns: int, started_ns: int) -> None:
         """Last for a while."""
-        self.started[arrival.index] = begun_ns - intended_ns
+        self.started[arrival.index] = started_ns - intended_ns
         under_way = len(self.started) - len(self.ended)
         self.most_under_way = max(self.most_under_way, under_way)
         try:
@@ -92,7 +92,7 @@ class Starts:
         self.at_ns: dict[int, int] = {}
         self.dropped: list[int] = []
 
-    def perform(self, arrival: Arrival, _due_ns: int, _begun_ns: int) -> None:
+    def perform(self, arrival: Arrival, _due_ns: int, _started_ns: int) -> None:
         """Take the time."""
         self.at_ns[arrival.index] = self._clock.now_ns
 
