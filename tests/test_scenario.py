@@ -74,6 +74,8 @@ def test_a_list_that_is_changed_later_changes_no_scenario() -> None:
         (lambda: Scenario(faults=Partition("edge")), "must be a list, like [Partition("),
         (lambda: Scenario(faults="x"), "faults 'x' must be a list"),
         (lambda: Scenario(faults={"a": 1}), "faults {'a': 1} must be a list"),
+        (lambda: Scenario(target=Way), "must be a text by which all processes import it, like 'te"),
+        (lambda: Scenario(target=None), "all processes import it, like 'lender:Lender'"),
         (lambda: Scenario(faults=[5]), "faults: 5 is no fault"),
         (lambda: Scenario(faults=[Partition]), "faults: the class Partition is no fault"),
         (

@@ -157,12 +157,20 @@ class Scenario(metaclass=CheckedClass):
     }
 
     def __post_init__(self) -> None:
-        """Read the faults while they are there: a generator yields them only once."""
+        """Read the faults while they are there: a generator yields them only once. UsageError where
+        they are no list, or the target is no text.
+        """
         faults: Any = self.faults
         if not isinstance(faults, Iterable) or isinstance(faults, str | dict):
             like = f"[{faults!r}]" if isinstance(faults, FaultSpec) else _LIKE
             raise UsageError(f"Scenario: faults {shown(faults)} must be a list, like {like}")
         object.__setattr__(self, "faults", tuple(faults))
+        target: Any = self.target
+        if not isinstance(target, str):
+            is_class = isinstance(target, type)
+            like = f"{target.__module__}:{target.__name__}" if is_class else "lender:Lender"
+            must = f"must be a text by which all processes import it, like {like!r}"
+            raise UsageError(f"Scenario: target {shown(target)} {must}")
 
     @property
     def problems(self) -> list[str]:

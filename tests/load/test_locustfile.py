@@ -18,6 +18,7 @@ class Base:
 
     host = None
     fixed_count = 0
+    tasks: tuple[object, ...] = (print,)
 
 
 class StopTest(Exception):  # noqa: N818  # as Locust calls its own
@@ -50,6 +51,15 @@ class OldTerm(First):
     """With its term where it was set before."""
 
     term_days = 90
+
+
+class Busy(First):
+    """With a task, beside those that every borrower has."""
+
+    def look(self) -> None:
+        """Of as many users as the rate."""
+
+    tasks = (*Base.tasks, look)
 
 
 class Stranger:
@@ -178,6 +188,7 @@ def test_no_borrower_is_no_business_of_ours() -> None:
         ),
         ((OldTerm,), None, r"set in the scenario: .* Scenario\(load=Load\(term_days=90\)\)`"),
         ((Fixed,), None, "Fixed has fixed_count 3, but as many borrow as --rate says"),
+        ((Busy,), None, r"test_locustfile.py:\d+: look is a task of Busy, .*`fixed_count = 1`"),
         ((Bare,), None, "Bare has no scenario"),
         ((First,), object(), "load shape object"),
     ],

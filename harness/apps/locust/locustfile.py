@@ -11,7 +11,13 @@ from harness.apps.locust.progress import tell_error
 from harness.core.errors import UsageError
 from harness.core.exit_codes import ExitCode
 from harness.core.started_in import STARTED_IN
-from harness.load.exception_text import message_of, place_of, place_of_class, short_path
+from harness.load.exception_text import (
+    message_of,
+    place_of,
+    place_of_class,
+    place_of_function,
+    short_path,
+)
 from harness.plan.plan import Scenario
 from harness.run.scenario_path import MARK, joined
 
@@ -29,7 +35,8 @@ class Locustfile:
 
 def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None:
     """The scenario of this Locust environment, None where no user class is a borrower; UsageError
-    for a second borrower, a load shape, no scenario, or other users without a fixed number.
+    for a second borrower, one with tasks, a load shape, no scenario, or other users without a
+    fixed number.
     """
     classes = environment.user_classes
     borrowers = [c for c in classes if issubclass(c, borrower_class)]
@@ -37,7 +44,7 @@ def read_locustfile(environment: Any, borrower_class: type) -> Locustfile | None
         return None
     if len(borrowers) > 1:
         raise UsageError(_several(borrowers, environment))
-    if wrong := [*_without_number(classes, borrowers)]:
+    if wrong := [*_without_number(classes, borrowers), *_tasks_of(borrowers[0], borrower_class)]:
         raise UsageError("; ".join(wrong))
     if environment.shape_class is not None:
         raise UsageError(
@@ -83,6 +90,19 @@ def _without_number(classes: list[Any], borrowers: list[Any]) -> Iterator[str]:
             yield (
                 f"{place} is background load beside the scenario, so it needs a number of users:"
                 " set `fixed_count = 1` in it, or more"
+            )
+
+
+def _tasks_of(borrower: Any, borrower_class: Any) -> Iterator[str]:
+    """Tasks would be done by as many users as the rate, beside the load that is planned."""
+    own = getattr(borrower_class, "tasks", ())
+    for task in dict.fromkeys(getattr(borrower, "tasks", ())):
+        if task not in own:
+            place = place_of_class(task) if isinstance(task, type) else place_of_function(task)
+            yield (
+                f"{place}: {getattr(task, '__name__', task)} is a task of {borrower.__name__}, and"
+                " the load of a scenario is its rate: put it in a user class of its own, with"
+                " `fixed_count = 1`, or more"
             )
 
 
