@@ -8,7 +8,7 @@ not come along when only a stored run is judged. A public name stands in both li
 
 from typing import TYPE_CHECKING
 
-from harness.core import started_in  # noqa: F401  # before anything can change the folder
+from harness.core import missing_modules, started_in  # noqa: F401  # before all else
 
 if TYPE_CHECKING:
     from harness import faults as faults

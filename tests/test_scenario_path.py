@@ -67,6 +67,16 @@ def test_what_is_no_name_is_refused(
         find_scenario(asked)
 
 
+def test_the_new_name_is_told_wherever_one_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a folder without our scenarios."""
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(UsageError, match="'watch': ours is now called observe"):
+        find_scenario("watch")
+
+
 def test_the_scenarios_of_a_file_are_read_off_its_text(tmp_path: Path) -> None:
     """Completion imports nothing."""
     file = tmp_path / "two.py"

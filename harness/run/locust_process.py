@@ -88,10 +88,11 @@ def find_scenario(name: str) -> Path:
                 _require_name(path)
                 return with_class(path, class_name)
     names = known_scenarios()
-    if (now := _RENAMED.get(Path(name).stem)) in names:
-        raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}: it is now called {now}")
-    near = get_close_matches(Path(file).stem.lower()[:NAME_LETTERS_MAX], names, n=1)
+    stem = Path(file).stem.lower()[:NAME_LETTERS_MAX]
+    near = get_close_matches(stem, names, n=1)
     guess = f": did you mean {near[0]}? There are: " if near else "; there are: "
+    if now := _RENAMED.get(stem):
+        guess = f": ours is now called {now}. There are: "
     known = ", ".join(names) or "none in ./scenarios"
     raise UsageError(f"no scenario {name[:NAME_LETTERS_MAX]!r}{guess}{known}")
 

@@ -15,6 +15,7 @@ MINE = HEAD + "class Mine(Borrower):\n    scenario = Scenario({})\n"
 BROKEN = {
     "syntax": ("def broken(:\n    pass\n", "mine.py:1: SyntaxError"),
     "import": ("import json\nimport no_such_thing\n", "mine.py:2: ModuleNotFoundError"),
+    "moved": ("import harness.gone\n", "'harness.gone': if it was there before, it moved. Import "),
     "typo": (
         MINE.format("objectives=Objectives(lost_max=1)"),
         "there is no lost_max=; it takes recovery_seconds_max, ",
