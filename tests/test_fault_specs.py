@@ -3,18 +3,24 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from harness.core.errors import UsageError
 from harness.faults import CommitLost, Flap, Latency, Partition, Refuse, Reset, Throttle
+from harness.faults.network.link_fault import LinkFault
+from harness.faults.network.partition import PartitionInjector
+from harness.faults.registry import register
 from harness.history.stored_faults import dumped_fault
 from harness.history.stored_faults import planned_fault as planned_fault_of
-from harness.plan.fault import FaultSpec
+from harness.plan import fault_registry
+from harness.plan.fault import FaultSpec, Phrase
 from harness.plan.fault_registry import spec_from
 from harness.plan.fault_text import parse_fault
-from tests.builders import planned_fault
+from harness.plan.schedule import scheduled
+from tests.builders import LOCAL, planned_fault
 
 SOUND: list[FaultSpec] = [
     Partition("edge"),
@@ -87,3 +93,85 @@ def parse_problems(text: str) -> list[str]:
         return parse_fault(text).problems
     except UsageError as error:
         return [str(error).removeprefix(f"{text}: ").partition("; it is ")[0]]
+
+
+def fog(name: str = "Fog", **said: Any) -> Any:
+    """A class of faults of a user's own, and what it says of itself."""
+    told = {"kind": "fog", "told": "fog on {0.link}", "__module__": __name__, **said}
+    return dataclass(frozen=True, slots=True)(type(LinkFault)(name, (LinkFault,), told))
+
+
+@pytest.mark.parametrize(
+    ("spec", "injector", "wrong"),
+    [
+        (fog(kind="Fog It!/.."), PartitionInjector, "Fog.kind must be a word in lower case"),
+        (fog(kind=3), PartitionInjector, "Fog.kind must be a word in lower case"),
+        (fog(kind="latency"), PartitionInjector, "Fog.kind 'latency' is that of Latency (harness/"),
+        (fog("Latency"), PartitionInjector, "Latency is also a fault of harness.faults.network"),
+        (fog(told="{0.lnk} is slow"), PartitionInjector, "Fog.told names {0.lnk}, which the fault"),
+        (fog(told="{link} is slow"), PartitionInjector, "does not have; there are {0.link}"),
+        (fog(told="{0.link is slow"), PartitionInjector, "Fog.told must be a text like"),
+        (fog(told=None), PartitionInjector, "Fog.told must be a text like"),
+        (fog(phrase="fog"), PartitionInjector, "Fog.phrase must be Phrase("),
+        (fog(phrase=Phrase("the {link}")), PartitionInjector, "Fog.phrase has {link}, and only"),
+        (fog(phrase=Phrase("fog", "{was}")), PartitionInjector, "Fog.phrase names its end"),
+        (PartitionInjector, fog(), "register(PartitionInjector, Fog): write the fault first"),
+        (fog, PartitionInjector, "register(fog, PartitionInjector): fog is no fault"),
+        (fog(), object, "register(Fog, object): object must be a subclass of Injector"),
+    ],
+)
+def test_what_a_fault_cannot_say_of_itself_is_refused_where_it_is_registered(
+    spec: Any, injector: Any, wrong: str
+) -> None:
+    """Before a plan is made; one that ships is known by then, loaded or not."""
+    with pytest.raises(UsageError) as caught:
+        register(spec, injector)
+
+    assert wrong in str(caught.value)
+    assert "fog" not in fault_registry._SPECS
+
+
+def fails(_spec: Any) -> Any:
+    """A mistake."""
+    return 1 / 0
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"needs": property(lambda _: "edge")}, "Fog.needs must be a tuple like (Need(Thing.LINK,"),
+        ({"resets": property(lambda _: ["edge"])}, "Fog.resets must be a tuple like (Need"),
+        ({"target": property(fails)}, "Fog.target raised ZeroDivisionError"),
+        ({"target": property(lambda _: None)}, "Fog.target must be a text, not None"),
+        ({"description": property(fails)}, "Fog.description raised ZeroDivisionError"),
+        (
+            {"__annotations__": {"of": frozenset}, "of": frozenset({3})},
+            "as JSON, which does not give them back (Object of type frozenset is not JSON",
+        ),
+    ],
+)
+def test_a_fault_that_cannot_be_carried_out_as_planned_is_not_planned(
+    said: dict[str, Any], wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its properties say is known only of a fault that was made."""
+    kind = fog(**said)
+    monkeypatch.setitem(fault_registry._SPECS, "fog", kind)
+    with pytest.raises(UsageError) as caught:
+        scheduled({"1-fog": kind("edge")}, 1.0, 1.0, None, LOCAL)
+
+    assert wrong in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [fog(), type(LinkFault)("Fog", (LinkFault,), {})])
+def test_a_fault_that_was_not_registered_is_not_planned(kind: Any) -> None:
+    """The message has the line that is missing."""
+    with pytest.raises(UsageError, match=r"Fog is not registered: end .* with register\(Fog, "):
+        scheduled({"1-fog": kind("edge")}, 1.0, 1.0, None, LOCAL)
+
+
+@pytest.mark.parametrize("found", ["it must be even", None, [3]])
+def test_objections_are_a_list_of_texts(found: Any) -> None:
+    """A text is not read letter by letter."""
+    kind = fog(objections=lambda _: found)
+    with pytest.raises(UsageError, match=r"Fog: objections must return a list of texts, .*\.py:"):
+        kind("edge")

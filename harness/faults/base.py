@@ -36,6 +36,8 @@ class Injector(ABC):
 
     held_up_by: tuple[LockHolder, ...] = ()
     """Whose locks stood in the way of its heal."""
+    mistakes: tuple[str, ...] = ()
+    """What it did that it must not, with the place of each: only of a user's own is that known."""
 
     @abstractmethod
     def ready(self) -> Proof:

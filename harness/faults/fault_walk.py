@@ -114,14 +114,14 @@ class OneFault:
             looked_ns = time.monotonic_ns()
             try:
                 gone = self.injector.gone()
+                if gone is not None:
+                    self._run.look_at_proxy()  # the better reason, if it is one
+                    self.end_early(gone)
             except Exception:  # noqa: BLE001  # seen neither to be there nor to be gone
                 _log.exception("looking whether %s is still there", self.planned.name)
                 continue
             if gone is None:
                 self._seen_ns = looked_ns
-                continue
-            self._run.look_at_proxy()  # the better reason, if it is one
-            self.end_early(gone)
 
     # --- the walk ----------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class OneFault:
             proving.start()
             looking.start()
             _wait(self._heal_asked, heal_ns)
-        except (HarnessError, OSError) as error:
+        except (HarnessError, UsageError, OSError) as error:
             self._note(error=f"injection: {error}")
         except Exception as error:  # noqa: BLE001  # a mistake of lendchaos: the fault must still be healed
             _log.exception("fault %s", self.planned.name)

@@ -5,14 +5,16 @@ that heals calls `load_all` at its own start, so that no import can fail during 
 """
 
 import pkgutil
-from collections.abc import Callable, Iterable
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from importlib import import_module
 from typing import Any, TypeVar
 
 from harness.core.errors import UsageError
 from harness.core.user_module import UserReference, imported, reference_to
 from harness.faults.base import Injector
+from harness.faults.guarded import guarded, wrong_injector
+from harness.plan.checked import shown
 from harness.plan.fault import FaultSpec, PlannedFault
 from harness.plan.fault_registry import add_spec, spec_from, spec_of
 from harness.plan.layout import TO_DATABASE, Need, StackLayout, Thing
@@ -31,11 +33,20 @@ _INJECTORS: dict[str, Callable[[PlannedFault, Any, Stack], Injector]] = {}
 def register(spec: type[SpecT], injector: MakeInjector[SpecT]) -> None:
     """Make a fault known: the class that scenario files use, and what carries it out.
 
-    ``injector`` is made of the planned fault, its specification and the stack. ValueError where
-    another fault has the same kind or name.
+    ``injector`` is made of the planned fault, its specification and the stack. UsageError where one
+    of the two cannot be what it is to be, or another fault has the same kind or name.
     """
+    if wrong := next(_wrong(spec, injector), ""):
+        raise UsageError(f"register({_name(spec)}, {_name(injector)}): {wrong}")
     add_spec(spec)
     _INJECTORS[spec.kind] = injector
+
+
+def _wrong(spec: Any, injector: Any) -> Iterator[str]:
+    if not (isinstance(spec, type) and issubclass(spec, FaultSpec)):
+        swapped = isinstance(injector, type) and issubclass(injector, FaultSpec)
+        yield "write the fault first" if swapped else f"{_name(spec)} is no fault"
+    yield from wrong_injector(injector)
 
 
 @cache
@@ -92,7 +103,12 @@ def injector_for(planned: PlannedFault, stack: Stack) -> Injector:
     spec = spec_from(planned)  # first, as it finds the fault's file
     if missing := missing_for(planned, stack.layout):
         raise UsageError(missing)
-    return _INJECTORS[planned.kind](planned, spec, stack)
+    make = _INJECTORS[planned.kind]
+    return guarded(partial(make, planned, spec, stack), _name(make))
+
+
+def _name(given: Any) -> str:
+    return str(getattr(given, "__name__", None) or shown(given))
 
 
 def missing_for(planned: PlannedFault, layout: StackLayout) -> str:

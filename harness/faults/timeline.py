@@ -83,7 +83,8 @@ class FaultTimeline:
         self._proxy_lock = threading.RLock()
         self.errors: list[ErrorRecord] = []
         """That Toxiproxy ended unbidden, or lacked something of this machine: what borrowers saw of
-        that is not the target's doing. Whole after `finish`.
+        that is not the target's doing. And mistakes in injectors of the user's. Whole after
+        `finish`.
         """
         self._before: dict[str, list[str]] = {}
         self._watcher = threading.Thread(target=self._watch, name="journal", daemon=True)
@@ -243,6 +244,8 @@ class FaultTimeline:
             self.errors += self._proxy_log.errors(self._zero_ns)
         for fault in self._one_fault.values():
             fault.clean_up()
+            mistakes = (f"{text} ({fault.planned.name})" for text in fault.injector.mistakes)
+            self.errors += [ErrorRecord(text, of_step=True) for text in mistakes]
 
     def audit(self, load_ended_ns: int | None) -> tuple[Proof, ...]:
         """Whether the database is clean again; for after `finish`."""

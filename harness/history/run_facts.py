@@ -36,4 +36,5 @@ class ErrorRecord:
     begin_ns: Nanoseconds | None = None
     end_ns: Nanoseconds | None = None
     of_step: bool = False
-    """Whether it is a mistake in a step of the scenario; the text begins with its file and line."""
+    """Whether it is a mistake in a step of the scenario, or in a fault of the user's own; the text
+    begins with its file and line."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from harness.core import durations
 from harness.core.numbers import Seconds
+from harness.core.places import place_of_function
 from harness.plan.checked import CheckedClass, shown
 from harness.plan.layout import Need, StackLayout
 
@@ -129,7 +130,12 @@ class FaultSpec(metaclass=CheckedClass):
     @property
     def problems(self) -> list[str]:
         """Every value that is not valid, each with what would be."""
-        found = [*self.objections()]
+        found = self.objections()
+        if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
+            where = place_of_function(type(self).objections)
+            must = "must return a list of texts, an empty one where all is well"
+            return [f"objections {must}, not {shown(found)} ({where})"]
+        found = [*found]
         for name, least in (("at", 0.0), ("lasts", 0.001)):
             try:
                 value_s = durations.seconds(getattr(self, name))

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from harness.plan.fault import LASTS_SECONDS, FaultSpec, PlannedFault, planned
+from harness.plan.fault_registry import require_sound
 from harness.plan.layout import Need, StackLayout, Thing
 from harness.plan.run_options import brief
 
@@ -103,6 +104,8 @@ def scheduled(
     recovery stay as long as they were asked to be. The same seed and scenario give the same times;
     faults that cannot be active together are not drawn to be, if there is room.
     """
+    for spec in faults.values():
+        require_sound(spec)
     scale = fault_s / natural_s(faults.values())
     if explore_seed is None:
         return tuple(

@@ -1,0 +1,174 @@
+"""A user's own injector, looked at where it is called: what it raises, and what it returns.
+
+A mistake in one is a line with the class, the method, and file and line of it. It is remembered: a
+run whose fault did not do as it says cannot be judged. It keeps no fault from being healed.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from traceback import extract_tb
+from typing import Any, cast
+
+from harness.core.errors import HarnessError, Interrupted, UsageError
+from harness.core.places import is_theirs, message_of, place_of, place_of_class, place_of_function
+from harness.faults.base import Gone, Injector
+from harness.history.events import Proof
+from harness.history.fault_facts import LockHolder
+from harness.plan.checked import shown, type_problems
+
+METHODS = ("ready", "inject", "read_back", "canary", "gone", "heal", "healed", "clean_up")
+
+
+class InjectorMistake(UsageError):  # noqa: N818  # of the user's, in their file
+    """A method of an injector raised, or returned what it must not; begins with file:line."""
+
+
+def wrong_injector(injector: Any) -> Iterator[str]:
+    """Why a class or a function makes no injector, or none that can be used."""
+    name = getattr(injector, "__name__", shown(injector))
+    is_class = isinstance(injector, type)
+    if not callable(injector):
+        yield f"{name} makes no injector"
+    elif is_class and not issubclass(injector, Injector):
+        yield f"{name} must be a subclass of Injector"
+    elif missing := sorted(getattr(injector, "__abstractmethods__", ())):
+        yield f"{name} lacks {' and '.join(f'{each}()' for each in missing)}"
+    elif not _takes(injector, "planned", "spec", "stack"):
+        made = f"{name}.__init__(self, planned, spec, stack)" if is_class else f"{name}(...)"
+        yield f"{name} must be made of the planned fault, its specification and the stack: {made}"
+    for method in METHODS if is_class and issubclass(injector, Injector) else ():
+        raw, act = inspect.getattr_static(injector, method), getattr(injector, method)
+        is_bound = isinstance(raw, staticmethod | classmethod) or not hasattr(raw, "__get__")
+        if inspect.iscoroutinefunction(act):
+            yield f"{name}.{method} must not be async"
+        elif not callable(act) or not _takes(act, *() if is_bound else ("self",)):
+            yield f"{name}.{method} must be a method that takes nothing but self"
+
+
+def _takes(found: Callable[..., Any], *values: str) -> bool:
+    try:
+        inspect.signature(found).bind(*values)
+    except TypeError:
+        return False
+    except ValueError:  # it does not say what it takes
+        pass
+    return True
+
+
+def _what(found: Any) -> str:
+    """What was returned; a text may be a secret."""
+    if found is None or isinstance(found, bool | int | float):
+        return f"{found}"
+    why = next(type_problems(found), "") if isinstance(found, Proof | Gone) else ""
+    return f"a value of type {type(found).__name__}" + (f", whose {why}" if why else "")
+
+
+def guarded(make: Callable[[], Any], name: str) -> Injector:
+    """The injector that ``make`` makes, looked at if it is of the user's; `InjectorMistake` where
+    it makes none. ``name`` is what made it.
+    """
+    try:
+        made = make()
+    except (HarnessError, UsageError, Interrupted):
+        raise
+    except (Exception, SystemExit) as error:
+        raise InjectorMistake(f"{place_of(error)}: {name} raised {message_of(error)}") from error
+    if not isinstance(made, Injector):
+        raise InjectorMistake(f"{name} returned {_what(made)}; it must return an Injector")
+    ours = type(made).__module__.partition(".")[0] == "harness"
+    return made if ours else GuardedInjector(made)
+
+
+class GuardedInjector(Injector):
+    """An injector of the user's. What it did wrong is in ``mistakes``, once for each method."""
+
+    def __init__(self, own: Injector) -> None:
+        self._own = own
+        self._since_ns = 0
+        self._first: dict[str, str] = {}
+
+    def ready(self) -> Proof:
+        """As its own, and a proof of that kind."""
+        return self._proof("ready", "canary")
+
+    def inject(self) -> None:
+        """As its own."""
+        self._since_ns = time.monotonic_ns()
+        self._call("inject")
+
+    def read_back(self) -> Proof:
+        """As its own, and a proof of that kind."""
+        return self._proof("read_back", "control_plane")
+
+    def canary(self) -> Proof:
+        """As its own, and a proof of that kind."""
+        return self._proof("canary", "canary")
+
+    def gone(self) -> Gone | None:
+        """As its own, and None or a `Gone` whose instant can be."""
+        if type(self._own).gone is Injector.gone:
+            return super().gone()
+        found: Any = self._call("gone")
+        is_gone = isinstance(found, Gone) and not any(type_problems(found))
+        if found is None or (is_gone and (found.at_ns is None or self._can_be(found.at_ns))):
+            return cast("Gone | None", found)
+        must = "None, or Gone(by, text, at_ns) with None or an instant of time.monotonic_ns()"
+        raise self._mistake("gone", f"returned {_what(found)}; it must return {must}")
+
+    def heal(self) -> int:
+        """As its own. Where the instant that it returns cannot be, that of its return: the change
+        is undone, and nothing is gained by doing it again.
+        """
+        found = self._call("heal")
+        holders: Any = getattr(self._own, "held_up_by", ())
+        if isinstance(holders, tuple) and all(isinstance(one, LockHolder) for one in holders):
+            self.held_up_by = holders
+        if type(found) is int and self._can_be(found):
+            return found
+        must = "time.monotonic_ns() at the instant of healing"
+        self._mistake("heal", f"returned {_what(found)}; it must return {must}")
+        return time.monotonic_ns()
+
+    def healed(self) -> Proof:
+        """As its own, and a proof of that kind."""
+        return self._proof("healed", "healed")
+
+    def clean_up(self) -> None:
+        """As its own."""
+        self._call("clean_up")
+
+    def _can_be(self, at_ns: int) -> bool:
+        """Whether an instant lies between the injection, if there was one, and now."""
+        return self._since_ns <= at_ns <= time.monotonic_ns()
+
+    def _proof(self, method: str, kind: str) -> Proof:
+        found = self._call(method)
+        is_proof = isinstance(found, Proof) and not any(type_problems(found))
+        if is_proof and found.kind == kind:
+            return cast("Proof", found)
+        must = f'Proof("{kind}", holds=True or False, text="…")'
+        mistake = self._mistake(method, f"returned {_what(found)}; it must return {must}")
+        if is_proof:  # what it says can be understood
+            return cast("Proof", replace(found, kind=kind))
+        raise mistake
+
+    def _call(self, method: str) -> Any:
+        try:
+            return getattr(self._own, method)()
+        except (HarnessError, UsageError, Interrupted, OSError):
+            raise  # it means what it says
+        except (Exception, SystemExit) as error:
+            theirs = any(is_theirs(f.filename) for f in extract_tb(error.__traceback__))
+            place = place_of(error) if theirs else ""
+            raise self._mistake(method, f"raised {message_of(error)}", place) from error
+
+    def _mistake(self, method: str, said: str, place: str = "") -> InjectorMistake:
+        kind = type(self._own)
+        act = getattr(kind, method, None)
+        begins = place_of_function(act) if inspect.isfunction(act) else place_of_class(kind)
+        text = f"{place or begins}: {kind.__name__}.{method} {said}"
+        self._first.setdefault(method, text)
+        self.mistakes = tuple(self._first.values())
+        return InjectorMistake(text)
