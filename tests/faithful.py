@@ -61,16 +61,17 @@ def undecided(run: Path) -> bool:
     return "inconclusive" in severities.values()
 
 
-def once_more(act: Callable[[], T], runs_dir: Path) -> T:
+def once_more(act: Callable[[], T], runs_dir: Path, *, disturbed: bool = False) -> T:
     """What a command line with real runs comes to; again where their load was not sent on time.
 
-    Its runs are the new folders of ``runs_dir``.
+    Its runs are the new folders of ``runs_dir``. Those that a test has ``disturbed`` stand, as does
+    whatever a run does decide.
     """
     before = set(runs_dir.glob("*-*/verdict.json"))
     done = act()
     new = [path.parent for path in set(runs_dir.glob("*-*/verdict.json")) - before]
     HERE.made += max(1, len(new))
-    if not any(map(spoiled, new)):
+    if disturbed or not any(map(spoiled, new)):
         return done
     HERE.repeated += [run.name for run in new if spoiled(run)]
     return act()

@@ -65,10 +65,18 @@ def judged(folder: Path, verdict: dict[str, object]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "times"), [([SPOILED, FAILED], 2), ([FAILED, SPOILED], 1), ([SPOILED, SPOILED], 2)]
+    ("verdicts", "disturbed", "times"),
+    [
+        ([SPOILED, FAILED], False, 2),
+        ([FAILED, SPOILED], False, 1),
+        ([SPOILED, SPOILED], False, 2),
+        ([SPOILED, FAILED], True, 1),
+    ],
 )
 def test_a_command_line_is_done_again_once(
     verdicts: list[dict[str, object]],
+    *,
+    disturbed: bool,
     times: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -83,7 +91,7 @@ def test_a_command_line_is_done_again_once(
         done.append(len(done))
         return len(done)
 
-    assert faithful.once_more(act, tmp_path) == times == len(done)
+    assert faithful.once_more(act, tmp_path, disturbed=disturbed) == times == len(done)
     assert (here.made, len(here.repeated)) == (1, times - 1)
 
 

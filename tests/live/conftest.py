@@ -89,32 +89,28 @@ class Runner:
         meanwhile: Callable[["Runner", subprocess.Popen[str]], None] | None = None,
         environment: dict[str, str] | None = None,
     ) -> Run:
-        """Run to the end; ``meanwhile`` gets the process and may disturb it.
-
-        Where the machine was too busy to send the load on time, the run says so itself and decides
-        nothing: then it is made once more, and that is counted. Whatever a run does decide stands.
+        """Run to the end; ``meanwhile`` gets the process and may disturb it. Once more, where the
+        load was not sent on time.
         """
-        run = self._once(scenario, *options, meanwhile=meanwhile, environment=environment)
-        faithful.HERE.made += 1
-        if meanwhile is None and faithful.spoiled(run.path):
-            faithful.HERE.repeated.append(f"{scenario} {' '.join(options)}")
-            run = self._once(scenario, *options, environment=environment)
-        return run
+
+        def act() -> Run:
+            return self._once(self.command(scenario, *options), meanwhile, environment or {})
+
+        return faithful.once_more(act, self.runs_dir, disturbed=meanwhile is not None)
 
     def _once(
         self,
-        scenario: Path | str,
-        *options: str,
-        meanwhile: Callable[["Runner", subprocess.Popen[str]], None] | None = None,
-        environment: dict[str, str] | None = None,
+        command: list[str],
+        meanwhile: Callable[["Runner", subprocess.Popen[str]], None] | None,
+        environment: dict[str, str],
     ) -> Run:
         before = set(self.runs_dir.glob("*-*"))
         process = subprocess.Popen(
-            self.command(scenario, *options),
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **environment},
             start_new_session=True,
         )
         helper = threading.Thread(target=meanwhile, args=(self, process)) if meanwhile else None

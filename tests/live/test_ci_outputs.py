@@ -51,12 +51,11 @@ class Sample:
 
         Once more, where the load of a run was not sent on time and nothing disturbs it on purpose.
         """
-        runs = self.folder / "runs"
 
         def act() -> "subprocess.CompletedProcess[str]":
             return self._once(job, meanwhile, steps, environment)
 
-        return act() if meanwhile is not None else faithful.once_more(act, runs)
+        return faithful.once_more(act, self.folder / "runs", disturbed=meanwhile is not None)
 
     def _once(
         self,
