@@ -1,6 +1,6 @@
-"""What an import of a module of ours says that is not there: an old name, or a wrong one.
+"""The error of an import of a module of lendchaos that does not exist: an old name, or a wrong one.
 
-It is told where the import fails, so whoever shows that error, pytest say, shows the way as well.
+The text is in the exception itself, so that pytest and all others that show it need no edit.
 """
 
 import sys
@@ -10,11 +10,11 @@ _PUBLIC = "harness, harness.faults, harness.target or harness.testing"
 
 
 class _Missing:
-    """Asked last, when nobody has found a module."""
+    """Asked last, when no one has found a module."""
 
     @staticmethod
     def find_spec(name: str, _path: Any = None, _target: Any = None) -> None:
-        """Nothing; ModuleNotFoundError where it is ours."""
+        """Nothing; ModuleNotFoundError for one of lendchaos."""
         if name.startswith("harness."):
             text = (
                 f"No module named {name!r}: if it was there before, it moved. Import public names"
