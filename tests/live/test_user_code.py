@@ -21,7 +21,7 @@ import sys
 import threading
 
 import gevent
-from locust import TaskSet, events, task
+from locust import events
 from locust.exception import StopUser
 
 from harness import Borrower, Scenario
@@ -79,20 +79,8 @@ class Raises(Borrower):
     def on_stop(self):
         raise RuntimeError("on_stop")
 
-    @task
-    class Mine(TaskSet):
-        wait_time = lambda _: 0.1
-
-        def on_stop(self):
-            raise RuntimeError("on_stop of tasks")
-
-        @task
-        def fail(self):
-            raise RuntimeError("task")
-
-        @task
-        def leave(self):
-            self.interrupt()
+    def wait_time(self):
+        raise RuntimeError("wait_time")
 
     def read_credit_line(self, journey):
         raise RuntimeError("step")
@@ -103,8 +91,7 @@ CALM = """
 class Calm(Borrower):
     scenario = Scenario()
 
-    @task
-    def leave(self):
+    def wait_time(self):
         raise StopUser
 """
 RAISED = [line.split('"')[1] for line in RAISING.splitlines() if "raise" in line]
@@ -130,7 +117,7 @@ def run(load: LoadProcesses, scenario: str, *options: str, **environment: str) -
 def test_what_the_users_code_raises_is_a_trouble_of_the_run(
     options: Sequence[str], load: LoadProcesses
 ) -> None:
-    """Listeners, users, tasks, greenlets, threads and steps: each with its type, file and line."""
+    """Listeners, users, greenlets, threads and steps: each with its type, file and line."""
     _, output = run(load, HEAD + RAISING, *options)
 
     troubles = load.received()[-1].troubles
