@@ -323,3 +323,12 @@ def test_a_folder_that_is_gone_is_one_line(
 
     assert done.exit_code == 2
     assert done.stderr == "error: the current folder was deleted: change to one that is there\n"
+
+
+def test_the_name_of_a_class_is_no_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    """``lender:Book: …`` has the name of one between colons."""
+    for told in (cli_app.console, cli_app.errors):
+        told.print("target lender:Book: no url", markup=False)
+
+    both = capsys.readouterr()
+    assert (both.out, both.err) == ("target lender:Book: no url\n",) * 2

@@ -35,8 +35,8 @@ def is_plain() -> bool:
 
 # Without colours there is no other style either: a dumb terminal would show the codes.
 _COLOURS: Literal["auto"] | None = None if is_plain() else "auto"
-console = Console(color_system=_COLOURS)
-errors = Console(stderr=True, color_system=_COLOURS)
+console = Console(color_system=_COLOURS, emoji=False)
+errors = Console(stderr=True, color_system=_COLOURS, emoji=False)
 
 # That it cannot be read is no usage error; it is told where it is opened.
 StateDir = Annotated[Path | None, own_option("state-dir", readable=False)]
