@@ -128,7 +128,8 @@ def class_in(
 
 def raised(error: BaseException, file: Path | str | None) -> str:
     """What was raised, in one line, with the last place of it in a file of the user, if any."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    kind = "" if type(error) is UsageError else f"{type(error).__name__}: "
+    text = f"{kind}{error}".splitlines()[0]
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return f"{error.filename}:{error.lineno}: {text}"
     frames = traceback.extract_tb(error.__traceback__)

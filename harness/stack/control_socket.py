@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.messages import MessageError
 from harness.stack import supervisor_messages as protocol
 from harness.stack.client import short_path
@@ -75,7 +75,7 @@ class Control:
                 children = tuple(child.status() for child in self._children.values())
                 return protocol.ProcessList(children)
             return await self._done(request, self._targets(request.targets))
-        except (HarnessError, OSError, TimeoutError) as error:
+        except (HarnessError, UsageError, OSError, TimeoutError) as error:
             return protocol.RequestRefused(str(error) or type(error).__name__)
 
     async def _done(

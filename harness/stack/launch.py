@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
 from harness.core.locks import locked
 from harness.core.messages import Codec
 from harness.core.own_python import module_command
@@ -86,9 +86,13 @@ class LaunchStep:
 
 @dataclass(frozen=True, slots=True)
 class LaunchFailed:
-    """The stack does not come up, and what there is of it is taken down."""
+    """The stack does not come up, and what there is of it is taken down.
+
+    ``is_usage`` is whether a part of the user's own is wrong.
+    """
 
     error: str
+    is_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,8 @@ def state_lock(state_dir: Path, progress: Progress) -> Iterator[None]:
 def launch(spec: LaunchSpec, progress: Progress) -> Stack:
     """Starts the supervisor and returns the stack once it is up; the caller holds the lock.
 
-    HarnessError where it did not come up; nothing of it is left.
+    HarnessError where it did not come up, UsageError where a part of the user's own is wrong;
+    nothing of it is left.
     """
     stack = spec.stack
     # Whatever an earlier stack wrote must not be taken for this one's.
@@ -188,7 +193,7 @@ def _reports(spec: LaunchSpec, log_path: Path) -> Iterator[LaunchReport]:
         for line in _lines(pipe, _UP_SECONDS_MAX + FIRST_START_FACTOR * starts_s):
             report = TO_UP.decode(line)
             if isinstance(report, LaunchFailed):
-                raise HarnessError(report.error)
+                raise (UsageError if report.is_usage else HarnessError)(report.error)
             if isinstance(report, StackUp):
                 return
             yield report

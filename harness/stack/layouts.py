@@ -13,6 +13,7 @@ from harness.core.user_module import UserReference, class_in, imported, raised
 from harness.plan.layout import POSTGRESQL, LayoutLink, LayoutPart, StackLayout, protocol_of
 from harness.plan.target_parts import ProgramSpec, TargetParts
 from harness.stack.addresses import is_same_address
+from harness.stack.own_part import require_whole
 from harness.stack.parts.bureau import Bureau
 from harness.stack.parts.lending_service import LendingService
 from harness.stack.parts.part import HasPrimary, StackPart, abilities_of
@@ -48,9 +49,11 @@ def _own_part(reference: UserReference) -> StackPart:
     base: Any = StackPart
     kind = class_in(imported(reference, _PART), reference, base, _PART)
     try:
-        return cast("StackPart", kind())
+        part = cast("StackPart", kind())
+        require_whole(part)
     except Exception as error:
         raise UsageError(f"{_PART} {reference}: {raised(error, None)}") from error
+    return part
 
 
 def local_layout(settings: StackSettings | None = None, stack: Stack | None = None) -> StackLayout:

@@ -13,15 +13,16 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import get
-from harness.core.processes import CODE_FOLDER, ProcessRef, identify, is_alive
+from harness.core.processes import CODE_FOLDER, ProcessRef, clean_environment, identify, is_alive
 from harness.core.standard_streams import lead_nowhere
 from harness.plan.layout import FIRST_START_FACTOR, START_SECONDS
 from harness.stack import launch as protocol
@@ -29,6 +30,7 @@ from harness.stack import namespaces, register
 from harness.stack.control_socket import Control
 from harness.stack.folder import STATE_FILE, whereabouts
 from harness.stack.layouts import parts_of
+from harness.stack.own_part import done_by, mistake
 from harness.stack.parts.toxiproxy import TOXIPROXY
 from harness.stack.run_lock import held_while_alive, is_held
 from harness.stack.state import EDGE, HEALTH_PATH, StackSettings, forget, save_state
@@ -38,6 +40,8 @@ from harness.stack.watchdog import watch_orphaned_faults
 EVENT_LOG = "supervisor.jsonl"
 _ONCE_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.02
+_SECRET_LETTERS_MIN = 4
+"""A shorter value is a word like "on", and would be found everywhere."""
 _FORGOTTEN_CHECK_SECONDS = 1.0
 
 
@@ -70,11 +74,14 @@ class Supervisor:
     async def start(self) -> None:
         """Starts everything and proves that it answers.
 
-        HarnessError where something did not come up; the message names its log.
+        HarnessError where something did not come up; the message names its log. UsageError where a
+        part of the user's own is wrong.
         """
         self._alive = held_while_alive(self.stack.state_dir)
         self._save()
-        early = [asyncio.create_task(part.start(self)) for part in self.parts if part.early]
+        early = [
+            asyncio.create_task(done_by(part, "start", self)) for part in self.parts if part.early
+        ]
         try:
             await self._lay_wires()
             for part in self.parts:
@@ -82,11 +89,11 @@ class Supervisor:
                     await asyncio.gather(*early)
                     await self.wait_first(TOXIPROXY)
                 if not part.early:
-                    await part.start(self)
+                    await done_by(part, "start", self)
         finally:
             await asyncio.gather(*early)
         for part in self.parts:
-            await part.settle(self)
+            await done_by(part, "settle", self)
         await self._check_edge()
         self.stack = replace(self.stack, ready=True)
         self._save()
@@ -96,6 +103,9 @@ class Supervisor:
         # A thread may still be making the cluster that is about to be removed.
         await asyncio.get_running_loop().shutdown_default_executor()
         settings = self.stack.settings or StackSettings()
+        # Of a part that called them otherwise than it said.
+        strays = [child for name, child in self.children.items() if name not in self._part_of]
+        await asyncio.gather(*(child.stop() for child in strays))
         # Those of one part at the same time, the part that was started last first.
         for part in reversed(self.parts):
             found = [self.children[n] for n in part.names(settings) if n in self.children]
@@ -111,21 +121,31 @@ class Supervisor:
         child = self.children.get(name)
         if child is None or not child.alive:
             return False
-        return await self._part_of[name].is_ready(self, child)
+        part = self._part_of[name]
+        ready = await done_by(part, "is_ready", self, child)
+        if not isinstance(ready, bool):
+            raise UsageError(mistake(part, "is_ready", "must return True or False"))
+        return ready
 
     async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
         """Waits until a process is ready; the monotonic instant at which it was seen to be.
 
         HarnessError where it was not in time, or with ``fail_fast`` as soon as it has ended once;
-        the message holds its last words.
+        the message holds its last words. UsageError where a part of the user's own is wrong.
         """
         deadline = time.monotonic() + seconds
+        if name not in self.children:
+            part = self._part_of[name]
+            others = [other for other in self.children if other not in self._part_of]
+            but = f", but {' and '.join(others)}" if others else ""
+            said = f"started no process {name!r}{but}: names() says what it is called"
+            raise UsageError(mistake(part, "start", said))
         while not await self.is_ready(name):
             child = self.children[name]
             if fail_fast and child.exits:
-                raise HarnessError(f"{name} ended at its start: {_last_words(child.spec.log_path)}")
+                raise HarnessError(f"{name} ended at its start: {_last_words(child.spec)}")
             if time.monotonic() > deadline:
-                words = _last_words(child.spec.log_path)
+                words = _last_words(child.spec)
                 raise HarnessError(f"{name} was not ready after {seconds:g} s: {words}")
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
@@ -145,6 +165,7 @@ class Supervisor:
     ) -> None:
         """Runs a command to its end; HarnessError where it fails, or takes too long."""
         path = self.stack.log_dir / f"{name}.log"
+        spec = ChildSpec(name=name, command=command, environment=environment, log_path=path)
         process = await spawn(command, path, environment)
         try:
             code = await asyncio.wait_for(process.wait(), _ONCE_SECONDS_MAX)
@@ -152,7 +173,7 @@ class Supervisor:
             process.kill()
             raise HarnessError(f"{name} took over {_ONCE_SECONDS_MAX:g} s") from None
         if code != 0:
-            raise HarnessError(f"{name} failed: {_last_words(path)}")
+            raise HarnessError(f"{name} failed: {_last_words(spec)}")
 
     def report_step(self, text: str) -> None:
         """Tells who waits for the stack what is being done."""
@@ -231,12 +252,26 @@ class Supervisor:
         save_state(self.stack)
 
 
-def _last_words(log_path: Path) -> str:
+def _last_words(spec: ChildSpec) -> str:
+    """The last line of a log, without what the program was told in its environment."""
     with contextlib.suppress(OSError):
-        lines = log_path.read_bytes()[-2000:].decode(errors="replace").strip()
+        lines = spec.log_path.read_bytes()[-2000:].decode(errors="replace").strip()
         if lines:
-            return f"{lines.splitlines()[-1]} (all of it: {log_path})"
-    return f"it said nothing ({log_path})"
+            words = lines.splitlines()[-1]
+            for secret in sorted(_secrets(spec.environment), key=len, reverse=True):
+                words = words.replace(secret, "***")
+            return f"{words} (all of it: {spec.log_path})"
+    return f"it said nothing ({spec.log_path})"
+
+
+def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
+    """What may be one: the values that not every program has, and the passwords of addresses."""
+    usual = clean_environment()
+    for name, value in environment.items():
+        if usual.get(name) != value and len(value) >= _SECRET_LETTERS_MIN and not value.isdigit():
+            yield value
+        with contextlib.suppress(ValueError):
+            yield from filter(None, [urlsplit(value).password])
 
 
 def _report(report: protocol.LaunchReport) -> None:
@@ -249,7 +284,7 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
     try:
         supervisor = Supervisor(spec, _report)
     except UsageError as error:  # a part of the user's own cannot be imported
-        _report(protocol.LaunchFailed(str(error)))
+        _report(protocol.LaunchFailed(str(error), is_usage=True))
         return
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -267,7 +302,7 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
             lead_nowhere([1])  # the pipe to `up`, which would otherwise wait for its end
             duties = [
                 supervisor.stop_when_forgotten(),
-                *(part.tend(supervisor) for part in supervisor.parts),
+                *(done_by(part, "tend", supervisor) for part in supervisor.parts),
                 watch_orphaned_faults(supervisor.stack, supervisor.record),
             ]
             if spec.owner is not None:
@@ -279,9 +314,9 @@ async def supervise(spec: protocol.LaunchSpec) -> None:
         else:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
-    except (HarnessError, OSError) as error:
+    except (HarnessError, UsageError, OSError) as error:
         with contextlib.suppress(OSError):
-            _report(protocol.LaunchFailed(str(error)))
+            _report(protocol.LaunchFailed(str(error), is_usage=isinstance(error, UsageError)))
     finally:
         await supervisor.take_down()
         await control.close()

@@ -2,15 +2,23 @@
 
 import asyncio
 import contextlib
+import os
+import re
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from harness.core.errors import HarnessError
+from harness.core.errors import HarnessError, UsageError
+from harness.core.processes import bound_to_parent, clean_environment, is_alive
 from harness.stack import register, supervisor
 from harness.stack.folder import STATE_FILE
 from harness.stack.launch import LaunchSpec
+from harness.stack.own_part import done_by, require_whole
+from harness.stack.parts.part import StackPart
 from harness.stack.state import Stack, StackLink, read_state, save_state
 from harness.stack.supervisor import Supervisor
 
@@ -66,3 +74,120 @@ def test_a_stack_that_is_up_stays_listed(stack: Stack) -> None:
         await watching
 
     asyncio.run(watched())
+
+
+HERE = r"^tests/stack/test_supervisor\.py:\d+: "
+SAYS = "print('no such user: pass=hunter2secret port=7000', flush=True)"
+
+
+class Book(StackPart):
+    """A part of a user's own."""
+
+    group = "book"
+    listens = "127.0.0.1:7000"
+    called = "book"
+    address_of_book = "postgres://book:hunter2secret@127.0.0.1:7000/book"
+
+    async def start(self, yard: Any) -> None:
+        """It says a secret, and ends or sleeps."""
+        script = f"import time; {SAYS}; time.sleep(60)"
+        command = bound_to_parent([sys.executable, "-c", script], signal.SIGKILL)
+        given = {"BOOK": self.address_of_book, "PORT": "7000", "ON": "1"}
+        await yard.start_child(self.called, command, clean_environment(**given))
+
+    async def is_ready(self, _yard: Any, _child: Any) -> bool:
+        """Never."""
+        return False
+
+
+async def fails(*_: Any) -> Any:
+    """A mistake."""
+    return {}["name"]
+
+
+def sync(*_: Any) -> Any:
+    """It cannot be waited for."""
+
+
+async def alone() -> None:
+    """It is told nothing."""
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({}, None),
+        ({"start": sync}, "Book.start must be async: async def start(self, yard)"),
+        ({"is_ready": sync}, "Book.is_ready must be async: async def is_ready(self, yard, child)"),
+        ({"settle": alone}, "Book.settle must be async def settle(self, yard)"),
+        ({"tend": sync}, "Book.tend must be async: async def tend(self, yard)"),
+        ({"group": None}, "Book.group must be the name of its process in lower case"),
+        ({"names": lambda *_: "book"}, "Book.names returned 'book'; it must return a tuple"),
+        ({"listens": 7000}, "Book.listens 7000 must be its host:port"),
+        ({"listens": "somewhere"}, "Book.listens 'somewhere' must be its host:port"),
+    ],
+)
+def test_a_part_that_cannot_be_started_is_refused_before_a_run(
+    said: dict[str, Any], wrong: str | None
+) -> None:
+    """With the class, the method, and file and line of it."""
+    part = type("Book", (Book,), {"__module__": __name__, **said})()
+    if wrong is None:
+        require_whole(part)
+        return
+    with pytest.raises(UsageError) as caught:
+        require_whole(part)
+
+    assert wrong in str(caught.value)
+    assert re.match(HERE, str(caught.value))
+
+
+def test_a_mistake_in_a_part_is_told_with_its_place() -> None:
+    """What says something of the environment passes, and so does a mistake of ours."""
+
+    async def lacks(*_: Any) -> None:
+        raise HarnessError("no disk")
+
+    for method, expected, why in (
+        (fails, UsageError, f"{HERE}Book.start raised KeyError: 'name'"),
+        (lacks, HarnessError, "no disk"),
+    ):
+        with pytest.raises(expected, match=why):
+            asyncio.run(done_by(type("Book", (Book,), {"start": method})(), "start", None))
+    ours = type("Ours", (Book,), {"start": fails, "__module__": "harness.stack.parts.x"})()
+    with pytest.raises(KeyError):
+        asyncio.run(done_by(ours, "start", None))
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ({"called": "books"}, f"{HERE}Book.start started no process 'book', but books: names"),
+        ({"is_ready": fails}, f"{HERE}Book.is_ready raised KeyError: 'name'"),
+        ({"is_ready": alone}, f"{HERE}Book.is_ready raised TypeError"),
+        ({"is_ready": lambda *_: asyncio.sleep(0)}, f"{HERE}Book.is_ready must return True or"),
+        ({}, r"book was not ready after 1 s: no such user: pass=\*\*\* port=7000 \(all of it"),
+    ],
+)
+def test_a_part_that_does_not_come_up_says_why_and_no_secret(
+    stack: Stack, said: dict[str, Any], wrong: str
+) -> None:
+    """Its last line is repeated without what it was told; whatever it started is ended."""
+    part = type("Book", (Book,), said)()
+
+    async def started() -> None:
+        stack.log_dir.mkdir()
+        ours = Supervisor(LaunchSpec(stack=stack, toxiproxy=Path("/none"), api_port=3), print)
+        ours.parts, ours._part_of = (part,), {"book": part}
+        await done_by(part, "start", ours)
+        (child,) = ours.children.values()
+        await soon(lambda: b"no such" in child.spec.log_path.read_bytes())
+        try:
+            await ours.wait_ready("book", 1.0)
+        finally:
+            await ours.take_down()
+            os.close(ours._folder)
+            assert not is_alive(child.reference)
+
+    with pytest.raises((HarnessError, UsageError), match=wrong):
+        asyncio.run(started())
