@@ -95,8 +95,9 @@ class GuardedInjector(Injector):
 
     def inject(self) -> None:
         """As its own."""
-        self._since_ns = time.monotonic_ns()
+        begun_ns = time.monotonic_ns()
         self._call("inject")
+        self._since_ns = begun_ns
 
     def read_back(self) -> Proof:
         """As its own, and a proof of that kind."""
