@@ -14,7 +14,14 @@ from urllib.parse import urlencode, urlsplit
 
 from harness.core.connection_pool import ConnectionPool
 from harness.core.errors import HarnessError
-from harness.core.http_messages import BrokenConnectionError, Reader, Reply, remaining_s, request
+from harness.core.http_messages import (
+    BrokenConnectionError,
+    Reader,
+    Reply,
+    merged,
+    remaining_s,
+    request,
+)
 from harness.core.http_times import retry_after_s
 from harness.core.shortage import shortage_of
 
@@ -67,9 +74,9 @@ def _addressed(
     body = b""
     if content is not None:
         body = json.dumps(content).encode()
-        headers = {"Content-Type": "application/json", **headers}
+        headers = merged({"Content-Type": "application/json"}, headers)
     target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-    message = request(method, target, parts.netloc, dict(headers), body)
+    message = request(method, target, parts.netloc, headers, body)
     return (parts.hostname or "", parts.port or 80), message
 
 

@@ -12,7 +12,7 @@ import re
 import socket
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from harness.core.shortage import shortage_of
@@ -28,6 +28,8 @@ _LISTS = ("connection", "content-encoding", "content-length", "transfer-encoding
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _END_OF_LINE = re.compile(rb"\n")
 _STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?: .*)?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~\x80-\xff]*")
 _TOO_LONG = "the answer took too long"
 _LENGTH = re.compile(r"[0-9]{1,18}")
 _CHUNK_LENGTH = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;.*)?")
@@ -79,13 +81,28 @@ class Reply:
         return self.body.decode(errors="replace")
 
 
-def request(method: str, target: str, host: str, headers: dict[str, str], body: bytes) -> bytes:
+def merged(*several: Mapping[str, str]) -> dict[str, str]:
+    """Headers of which the last one of a name counts, in whatever case each is written."""
+    each = [header for headers in several for header in headers.items()]
+    return dict({name.lower(): (name, value) for name, value in each}.values())
+
+
+def unsendable(headers: Mapping[str, str]) -> Iterator[str]:
+    """Why headers cannot be sent; a value is not shown, as it may be a secret."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            yield f"its header {name!r:.40} must have a name of ASCII letters, digits and -"
+        elif not _HEADER_VALUE.fullmatch(value):
+            yield f"its header {name!r:.40} must be Latin-1 text in one line"
+
+
+def request(method: str, target: str, host: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """One request; ValueError where a header cannot be sent."""
     # Packing costs both sides time that is measured; a packed answer is still read.
-    headers = {"Accept-Encoding": "identity", **headers}
+    headers = merged({"Host": host, "Accept-Encoding": "identity"}, headers)
     if body or method != "GET":
-        headers["Content-Length"] = str(len(body))
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
+        headers = merged(headers, {"Content-Length": str(len(body))})
+    lines = [f"{method} {target} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if any("\r" in line or "\n" in line for line in lines):
         raise ValueError("a line break would begin another header")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.core.http_calls import with_query
+from harness.core.http_messages import unsendable
 from harness.core.money import YUAN, Currency
 from harness.plan.population import AccountClass
 
@@ -52,19 +53,23 @@ class Request:
             yield 'its method must be in capitals, like "POST"'
         if not (isinstance(self.path, str) and _PATH.fullmatch(self.path)):
             yield f"its path {self.path!r:.80} must be printable ASCII that begins with a /"
-        if not _all(self.headers, str):
+        if _all(self.headers, str):
+            yield from unsendable(self.headers)
+        else:
             yield "its headers must be texts by name"
         if self.query is not None and not _all(self.query, str | int):
             yield "its query must be texts and whole numbers by name"
         if not (isinstance(self.key, str) and isinstance(self.name, str)):
             yield "its key and its name must be texts"
+        else:
+            yield from unsendable(self.key_header)
         expects = (self.expects,) if isinstance(self.expects, int) else self.expects
         if not (isinstance(expects, tuple) and all(isinstance(each, int) for each in expects)):
             yield f"its expects {expects!r:.80} must be a status, or several in a tuple"
         try:
             json.dumps(self.json, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
-            yield f"its json cannot be sent: {error}"
+            yield f"its json cannot be sent: {error}; JSON is the only kind of body"
 
     @property
     def key_header(self) -> dict[str, str]:

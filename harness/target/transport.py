@@ -21,6 +21,7 @@ from harness.core.http_messages import (
     Reader,
     Reply,
     failure_code,
+    merged,
     remaining_s,
     request,
 )
@@ -52,7 +53,7 @@ def in_json(
     if body is not None:
         content = json.dumps(body).encode()
         all_headers["Content-Type"] = "application/json"
-    return {**all_headers, **(headers or {})}, content
+    return merged(all_headers, headers or {}), content
 
 
 class Transport:
