@@ -8,7 +8,7 @@ import pytest
 
 from harness.core.errors import UsageError
 from harness.core.money import Currency
-from harness.history.events import Outcome
+from harness.history.events import Outcome, Step
 from harness.plan.decline import Decline
 from harness.target.answers import (
     ABSENT,
@@ -22,7 +22,10 @@ from harness.target.answers import (
     unknown,
     value_at,
 )
-from harness.target.classification import Answer, GroundTruth, denies_session
+from harness.target.classification import Answer, Classification, GroundTruth, denies_session
+from harness.target.declared import lacking
+from harness.target.interface import Target
+from harness.target.request import BorrowerAccount, LoanRequest, Request
 
 EURO = Currency("EUR")
 RULES = Answers(
@@ -187,3 +190,34 @@ def test_fields_are_found_by_their_path() -> None:
     assert value_at([[1, 2]], "[0][1]") == 2
     for path in ("a[2]", "a.b", "d.e", "x", "a[0][0]"):
         assert value_at(body, path) is ABSENT
+
+
+def test_the_fields_that_an_answer_lacks_are_named() -> None:
+    """With what the class declares of it; nothing where it reads answers in a way of its own."""
+
+    class Reads(Target):
+        url = "http://127.0.0.1:1"
+        answers = Answers([(200, approved("data.id", "data.sum"))])
+        available = "data.left"
+
+        def borrow(self, ask: LoanRequest) -> Request:
+            return Request("POST", "/", {"sum": ask.amount})
+
+        def log_in(self, account: BorrowerAccount) -> Request:
+            return Request("POST", "/", {"who": account.name})
+
+    class Own(Reads):
+        def classify(self, *_: Any) -> Classification:
+            return Classification(Outcome.OK)
+
+    answer, truth = Answer(200, b'{"data": {"sum": 7}}'), GroundTruth(amount_fen=5)
+    lacks = {
+        Step.BORROW: ["data.id", "data.sum with the amount asked for"],
+        Step.LOG_IN: ["token"],
+        Step.CREDIT_LINE: ["data.left"],
+    }
+    for step, fields in lacks.items():
+        assert lacking(Reads(), step, answer, truth) == fields
+        assert lacking(Own(), step, answer, truth) == []
+    right = Answer(200, b'{"data": {"sum": "7", "id": 1}}')
+    assert lacking(Reads(), Step.BORROW, right, GroundTruth(amount_fen=7)) == []

@@ -5,16 +5,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from harness.core import http_calls
 from harness.core.errors import HarnessError
-from harness.history.ledger_facts import LedgerReading
+from harness.history.ledger_facts import LOAN_STATUSES, LedgerEntry, LedgerReading
 from harness.target import contract
 from harness.target import ledger as ledger_module
 from harness.target.contract import ContractLedger
-from harness.target.ledger import Ledger
+from harness.target.ledger import Ledger, entry_of
 from harness.target.ledger_watch import LedgerWatch, OwnLoans
 from tests.audit import ACCOUNTS, Answer, Audit, hurry, loan, page, serving, source_of
 
@@ -323,3 +325,45 @@ def test_a_row_that_names_no_key_at_all_is_none(audit: Audit, target: Ledger) ->
     del audit.loans[0]["idempotency_key"]
 
     assert not read(target).read
+
+
+# --- rows of a lender's own ---------------------------------------------------------------------
+
+
+def test_a_whole_number_may_come_with_a_point() -> None:
+    """As a driver gives it: it stays the id and the cursor that the API shows."""
+    row = {"cursor": 7.0, "key": Decimal("5.0"), "account": 12.0, "principal": 1, "loan": 12.5}
+    found = entry_of(row, int, {})
+    assert (found.cursor, found.idempotency_key, found.account_id, found.loan_id) == (
+        *(7, "5", "12"),
+        "12.5",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "payments"),
+    [("", 1), *((s, int(s in ("disbursed", "repaid"))) for s in LOAN_STATUSES)],
+)
+def test_what_is_not_told_of_payments_is_told_by_the_status(status: str, payments: int) -> None:
+    """A decline without a column of payments is no loan that was paid out."""
+    row = {"cursor": 1, "key": "k", "account": "a", "principal": 9, "status": f"x{status}"}
+    found = entry_of(row, int, {f"x{status}": status})
+    assert (found.disbursements, found.ledger_balance_fen) == (payments, 9 * payments)
+    assert entry_of({**row, "payments": 2}, int, {f"x{status}": status}).disbursements == 2
+
+
+def test_a_status_that_is_not_mapped_is_named() -> None:
+    """In rows of this run; whatever a class of the user's reads, too. Nothing is judged by it."""
+
+    class Own(Ledger):
+        def page(self, *_: Any, **__: Any) -> list[LedgerEntry]:
+            return [LedgerEntry(1, "1", "a", "k", 9, 1, 9, "", "ACTIVE")]
+
+    row = {"cursor": 1, "key": "k", "account": "a", "principal": 9, "status": "ACTIVE"}
+    for found in (entry_of(row, int, {"PAID": "repaid"}), *Own().page(0)):
+        assert OwnLoans(frozenset("b"), frozenset("b")).of([found]) == []
+        with pytest.raises(HarnessError, match="loan 1 has the status 'ACTIVE'; it must be one of"):
+            OwnLoans(frozenset("k"), frozenset()).of([found])
+    huge = {**row, "status": "", "principal": 10**19}
+    with pytest.raises(HarnessError, match="loan 1 is not as declared: ledger_balance_fen: input"):
+        OwnLoans(frozenset("k"), frozenset()).of([entry_of(huge, int, {})])

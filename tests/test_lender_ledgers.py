@@ -167,12 +167,33 @@ def test_a_loan_without_an_id_is_called_by_its_cursor(
     assert [entry.loan_id for entry in entries] == ["1", "2", "3"]
 
 
-@pytest.mark.parametrize("cursor", [Decimal("NaN"), Decimal("Infinity"), Decimal("1.5"), 1.0, True])
+@pytest.mark.parametrize(
+    "cursor", [Decimal("NaN"), Decimal("Infinity"), Decimal("1.5"), 1.5, float("nan"), 1e30, True]
+)
 def test_a_cursor_that_is_none_leaves_the_ledger_unread(cursor: Any) -> None:
     """No page could be asked for behind it."""
     row = {"cursor": cursor, "key": "k", "account": "a", "principal": 1}
     with pytest.raises(HarnessError, match="must be a whole number or text"):
         ledgers.entry_of(row, int, {})
+
+
+@pytest.mark.parametrize("end", ["", " ;", " -- newest last", "; -- end\n", " /* a; */ ; -- b;"])
+def test_a_query_may_end_as_it_likes(open_book: Any, end: str) -> None:
+    """A comment or a semicolon behind it ends nothing but itself; one in a text stays."""
+    query = f"{QUERY} OR who = '; -- x'{end}"
+    assert len(SqlLedger(query, open_book).of(Euros()).listing(0, NO_PATIENCE)[0]) == 3
+
+
+def test_the_driver_of_a_connection_is_found_where_its_class_is_the_user_s(tmp_path: Path) -> None:
+    """It says how values are marked."""
+
+    class Mine(sqlite3.Connection):
+        pass
+
+    with sqlite3.connect(tmp_path / "book") as book:
+        book.execute("CREATE TABLE credit (seq, who, request, total, paid, state)")
+    ledger = SqlLedger(QUERY, lambda: sqlite3.connect(tmp_path / "book", factory=Mine))
+    assert ledger.by_key("k") == ()
 
 
 def test_without_checks_nothing_is_known_of_the_invariants(
@@ -300,6 +321,9 @@ def test_a_listed_loan_may_lack_what_other_clients_do_not_send(
         ours.of(spelt.listing(0, NO_PATIENCE)[0])
     loans[0]["paid_out"] = 0
     assert [entry.disbursements for entry in ours.of(spelt.listing(0, NO_PATIENCE)[0])] == [0]
+    loans[:] = [{"id": n, "ref": n, "meta": {"who": "a"}, "sum": 1} for n in (3, 2)]
+    with pytest.raises(HarnessError, match="the oldest must be first, and 3 is listed before 2"):
+        declared.of(Euros(url)).page(0)
     with pytest.raises(HarnessError, match="a loan has no seq"):
         replace(declared, columns={**COLUMNS, "cursor": "seq"}).of(Euros(url)).page(0)
 
@@ -332,6 +356,10 @@ def test_a_listing_may_be_elsewhere() -> None:
         (lambda: SQL(QUERY, "postgresql://h:x/y"), "database must have ports"),
         (lambda: SQL(QUERY, print, checks=["SELECT 1"]), "SqlLedger: checks"),
         (lambda: SQL(" ", print), "must be a SELECT"),
+        (lambda: SQL(QUERY, print, statuses={"A": "paid"}), "'paid' must be one of disbursed, "),
+        (lambda: HTTP("/", COLUMNS, statuses={"A": "x"}), "HttpLedger: statuses: 'x' must be one"),
+        (lambda: HTTP("/", {**COLUMNS, "key": "$.k"}), "'\\$.k' is no field: write it like"),
+        (lambda: HTTP("/", COLUMNS, headers={"A": "\n"}), "its header 'A' must be Latin-1"),
     ],
 )
 def test_what_is_no_ledger_is_refused_where_it_is_written(

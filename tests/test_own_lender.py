@@ -1,6 +1,7 @@
 """What a class of a target declares decides what is planned, and what is refused."""
 
 import random
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,7 +23,7 @@ from harness.target.answers import approved
 from harness.target.contract import Contract
 from harness.target.declared import absent, declared
 from harness.target.interface import Target
-from harness.target.loading import require_alone
+from harness.target.loading import loaded, require_alone
 from harness.target.request import BorrowerAccount, Header, LoanRequest, Request
 from harness.target.sql_ledger import SqlLedger
 from tests.builders import LOCAL, lacking, plan_of
@@ -121,6 +122,9 @@ def test_a_request_leaves_with_prefix_headers_and_key() -> None:
         ({"replayed": "X-R"}, "replayed 'X-R' must be a Header"),
         ({"replayed": Header("X-R", 1)}, "replayed: value 1: input should be a valid string"),
         ({"token": "a..b"}, "token 'a..b' must be a field"),
+        ({"available": "/a/b"}, "available '/a/b' must be a field"),
+        ({"ledger": property(lambda _: None)}, r"ledger must be no property; set self\.ledger"),
+        ({"url": property(lambda _: "")}, "url must be no property"),
         ({"url": None}, "url None must be an address"),
         ({"ledger": SqlLedger}, "ledger the class SqlLedger must be a ledger"),
         ({"database": "postgresql:///x"}, "database must name a host"),
@@ -158,6 +162,7 @@ POSTED = "__import__('harness.target').target.Request('POST', '/loans')"
     ("first", "returned", "why"),
     [
         ("import gevent", POSTED, "its module brings in gevent, which only the load may have"),
+        ("", "__import__('os').write(2, b'x') and None", r"^lender\.py:6: .*borrow returned None"),
         ("", "None", r"lender\.py:6: Lender\.borrow returned None; it must return a Request"),
         ("", "ask.sum", r"lender\.py:7: Lender\.borrow raised AttributeError"),
         ("", POSTED, ""),
@@ -169,6 +174,36 @@ def test_a_module_is_tried_alone(tmp_path: Path, first: str, returned: str, why:
     reference = UserReference("lender", "", str(tmp_path))
     with pytest.raises(UsageError, match=why) if why else nullcontext():
         require_alone(reference)
+
+
+SUPER = "super().__init__(url)"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("region: str = 'eu'", r"must call super\(\).__init__\(url\), which that of a dataclass"),
+        ("def __init__(self, url=None):\n        self.region = 1", "__init__ must call super"),
+        ("def __init__(self, url=None):\n        super().__init__()", "__init__ must pass its url"),
+        (
+            f"def __init__(self, url=None):\n        {SUPER}\n        self.borrow = print",
+            "Mine.borrow must be a method of the class",
+        ),
+        (f"def __init__(self, url=None):\n        {SUPER}", ""),
+    ],
+)
+def test_an_init_of_the_user_s_keeps_address_and_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, why: str
+) -> None:
+    """Else `--host` would be told and not be used."""
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    how = "@dataclass\n" if "dataclass" in why else ""
+    module = MODULE.format("from dataclasses import dataclass", POSTED) + "    url = 'http://h:1'\n"
+    (tmp_path / "mine.py").write_text(f"{module}\n\n{how}class Mine(Lender):\n    {body}\n")
+    reference = UserReference("mine", "Mine", str(tmp_path))
+    with pytest.raises(UsageError, match=rf"mine\.py:\d+: .*{why}") if why else nullcontext():
+        assert loaded(reference, "http://127.0.0.1:9/").url == "http://127.0.0.1:9"
 
 
 def test_amounts_are_as_declared() -> None:
@@ -299,6 +334,24 @@ def test_all_that_would_be_asked_is_told() -> None:
         ledger = SqlLedger("SELECT 1", print)
 
     assert "ledger: a connection that the target opens itself" in declared(Opens())
+
+
+def test_a_name_that_is_misspelt_is_told() -> None:
+    """As a question, where the class leaves out what is meant: it may be a method of its own."""
+
+    class Near(Whole):
+        legders, base_url, _headers = None, "", None
+
+        def login(self) -> None:
+            """It does nothing."""
+
+    told = ["Near.login means nothing to a run: is it log_in?"]
+    assert declared(Near())[-1:] == list(absent(Near())) == told
+
+    class Nearer(Bare):
+        legder = None
+
+    assert "Nearer.legder means nothing to a run: is it ledger?" in absent(Nearer())
 
 
 def test_every_host_that_a_target_leads_to_has_to_be_allowed(tmp_path: Path) -> None:

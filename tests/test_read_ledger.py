@@ -1,7 +1,9 @@
 """Which keys of a run are asked for by key, and by whom."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -127,21 +129,27 @@ def test_where_nothing_answers_by_key_no_one_is_asked(plan: Plan, base: type[Tar
 
 
 def test_a_mistake_in_what_reads_by_key_leaves_the_key_unclear(plan: Plan) -> None:
-    """It is told, and the run keeps its verdict."""
-    told: list[str] = []
+    """It is told, also by the verdict; a method that may raise is in doubt where no loan is read
+    at all.
+    """
+    keyed: Any = KeyedLoan
+    mistakes: dict[Callable[[Any], Any], str] = {
+        lambda reply: reply.loans: "Wrong.loans raised AttributeError",
+        lambda _: [keyed("1", "ACTIVE", 5)]: "Wrong.loans returned .* with the status 'ACTIVE'",
+        lambda _: [keyed("1", "repaid", principal=5)]: "TypeError: .* argument 'principal'",
+    }
+    for mistake, why in mistakes.items():
+        told: list[str] = []
+        wrong = type("Wrong", (Contract,), {"loans": lambda _, reply, act=mistake: act(reply)})
+        with serving(Audit()) as url:
+            ops = (builders.failed(plan, 0),)
+            source = LedgerSource(wrong(url, "secret"), 0, told.append)
+            who = ProvisionedBorrower(ops[0].borrower, "account-1", "phone", "password", "t")
+            reading = read_ledger(source, plan, builders.facts(plan, ops), [who])
 
-    class Wrong(Contract):
-        def loans(self, reply: Reply) -> tuple[KeyedLoan, ...]:
-            return reply.loans  # type: ignore[attr-defined,no-any-return]
-
-    with serving(Audit()) as url:
-        ops = (builders.failed(plan, 0),)
-        source = LedgerSource(Wrong(url, "secret"), 0, told.append)
-        borrowers = [ProvisionedBorrower(ops[0].borrower, "account-1", "phone", "password", "t")]
-        reading = read_ledger(source, plan, builders.facts(plan, ops), borrowers)
-
-    assert set(reading.by_key.values()) == {None}
-    assert any("Wrong.loans raised AttributeError" in text for text in told)
+        assert set(reading.by_key.values()) == {None}
+        assert re.match(rf"tests/test_read_ledger\.py:\d+: {why}", reading.error or "")
+        assert f"no clear answer: {reading.error}" in told
 
 
 def test_each_borrower_asks_for_their_own(plan: Plan) -> None:

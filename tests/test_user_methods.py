@@ -2,21 +2,31 @@
 
 import re
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
+from functools import lru_cache, partial, partialmethod
 from typing import Any
 
 import pytest
 
 from harness.core.errors import HarnessError, Interrupted
 from harness.core.http_calls import NO_PATIENCE
-from harness.core.http_messages import Reply
-from harness.history.events import Step
+from harness.core.http_messages import Reply, request
+from harness.history.events import Outcome, Step
+from harness.history.ledger_facts import KeyedLoan, LedgerEntry
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.classification import NO_TRUTH, Answer, Classification
 from harness.target.declared import declared
 from harness.target.interface import Target
 from harness.target.ledger import Ledger
-from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
+from harness.target.request import (
+    BorrowerAccount,
+    LoanRequest,
+    NewAccount,
+    OpenedSession,
+    Request,
+)
+from harness.target.transport import in_json
 from harness.target.user_methods import UserCodeError
 
 HERE = r"^tests/test_user_methods\.py:\d+: "
@@ -26,6 +36,15 @@ REPLY = Reply(200, b"{}")
 POST = Request("POST", "/loans")
 UNTYPED: Any = Request
 JUDGED: Any = Classification
+KEYED: Any = KeyedLoan
+UNTYPED_TEXT: Any = 5
+
+
+def entry(**fields: Any) -> LedgerEntry:
+    """A row of a ledger, right but for these fields."""
+    right = {"loan_id": "1", "account_id": "a", "idempotency_key": "k", "created_at": ""}
+    money = {"principal_fen": 1, "disbursements": 1, "ledger_balance_fen": 1}
+    return LedgerEntry(**{"cursor": 1, **right, **money, **fields})
 
 
 class Lender(Target):
@@ -59,6 +78,16 @@ def fails(*_: Any, **__: Any) -> Any:
         ("borrow", Request("POST", "/a b"), "its path '/a b' must be"),
         ("borrow", Request("post", "/"), "its method must be in capitals"),
         ("borrow", UNTYPED("POST", "/", headers={"a": 1}), "its headers must be"),
+        (
+            "borrow",
+            Request("POST", "/", headers={"A": "1\n"}),
+            "its header 'A' must be Latin-1 text",
+        ),
+        ("borrow", Request("POST", "/", headers={"A": "Łódź"}), "its header 'A' must be Latin-1"),
+        ("borrow", Request("POST", "/", headers={"A b": ""}), "its header 'A b' must have a name"),
+        ("borrow", Request("POST", "/", key="1\r2"), "its header 'Idempotency-Key' must be"),
+        ("borrow", Request("POST", "/", {"a": b""}), "JSON is the only kind of body"),
+        ("headers", {"A": "secret\n"}, "headers that cannot be sent: header 'A' must be Latin-1"),
         ("borrow", UNTYPED("POST", "/", query={"a": None}), "its query must be"),
         ("borrow", UNTYPED("POST", "/", key=1), "its key and its name"),
         ("borrow", UNTYPED("POST", "/", expects="2"), "its expects '2' must"),
@@ -72,8 +101,17 @@ def fails(*_: Any, **__: Any) -> Any:
         ("session", "token", "a value of type str; it must return OpenedSession"),
         ("grants", 1, "a value of type int; it must return True or False"),
         ("classify", None, "None; it must return a Classification"),
-        ("classify", JUDGED("ok"), "a Classification with a value of type str"),
+        ("classify", JUDGED("ok"), "a Classification whose outcome is a value of type str"),
+        ("classify", JUDGED(Outcome.OK, token=5), "a Classification whose token is a value of"),
+        ("session", OpenedSession(UNTYPED_TEXT), "a OpenedSession whose token is a value of type"),
         ("loans", [{}], "a value of type dict in it; it must return a tuple of KeyedLoans"),
+        ("loans", [KEYED("1", "disbursed", "5")], "a KeyedLoan whose principal_fen is a value of"),
+        ("loans", [KEYED(1, "disbursed", 5)], "a KeyedLoan whose loan_id is a value of type int"),
+        (
+            "loans",
+            [KEYED("1", "ACTIVE", 5)],
+            "the status 'ACTIVE' .* a status of disbursed, repaid",
+        ),
         ("minor", "5", "a value of type str; it must return a whole number"),
     ],
 )
@@ -88,8 +126,46 @@ def test_what_a_method_returns_is_looked_at(name: str, returned: Any, why: str) 
         "headers": (ACCOUNT,),
     }
     target = having(**{name: lambda *_: returned})
-    with pytest.raises(UserCodeError, match=f"{HERE}Wrong.{name} returned .*{why}"):
+    with pytest.raises(UserCodeError, match=f"{HERE}Wrong.{name} returned .*{why}") as told:
         getattr(target, name)(*arguments.get(name, (REPLY,)))
+    assert "secret" not in str(told.value)
+
+
+class Called:
+    """An object that can be called."""
+
+    def __call__(self, *_: Any) -> int:
+        """No request."""
+        return 5
+
+
+def five(*_: Any) -> int:
+    """No request."""
+    return 5
+
+
+async def later(*_: Any) -> Request:
+    """Nothing that anyone waits for."""
+    return POST
+
+
+@pytest.mark.parametrize(
+    ("method", "why"),
+    [
+        (classmethod(five), "a value of type int"),
+        (staticmethod(five), "a value of type int"),
+        (partialmethod(five, 1), "a value of type int"),
+        (partial(five, 1), "a value of type int"),
+        (lru_cache(five), "a value of type int"),
+        (Called(), "a value of type int"),
+        (later, "a coroutine, so it must not be async"),
+        (classmethod(later), "a coroutine, so it must not be async"),
+    ],
+)
+def test_a_method_may_be_of_any_kind(method: Any, why: str) -> None:
+    """A mistake in it has its place all the same."""
+    with pytest.raises(UserCodeError, match=f"{HERE}Wrong.borrow returned {why}; it must return"):
+        having(borrow=method).borrow(ASK)
 
 
 def test_what_it_raises_is_told_with_its_place() -> None:
@@ -170,6 +246,16 @@ def test_it_is_met_before_anything_is_sent(name: str) -> None:
     [
         ("page", (0,), None, "None; it must return a list of LedgerEntries"),
         ("page", (0,), [{}], "with a value of type dict in it"),
+        (
+            "page",
+            (0,),
+            [entry(principal_fen=Decimal(1))],
+            "principal_fen is a value of type Decimal",
+        ),
+        ("page", (0,), [entry(created_at=date(2026, 1, 1))], "created_at is a value of type date"),
+        ("page", (0,), [entry(loan_id=7)], "loan_id is a value of type int"),
+        ("page", (0,), [entry(disbursements=2**70)], "disbursements is a value of type int"),
+        ("by_key", ("k",), [KEYED("1", "?", 5)], "with the status '?'"),
         ("cursor", (), 1.5, "a value of type float; it must return a whole number or text"),
         ("invariants", (NO_PATIENCE,), (1, ()), "a value of type int; it must return True"),
         ("invariants", (NO_PATIENCE,), True, "a value of type bool; it must return True"),
@@ -187,3 +273,22 @@ def test_mistakes_in_a_ledger_leave_it_unread(
         getattr(wrong, name)(*arguments)
     with pytest.raises(HarnessError, match=f"{HERE}Wrong.{name} raised KeyError: 'name'"):
         getattr(having(Ledger, **(page | {name: fails})), name)(*arguments)
+
+
+def test_a_header_is_sent_once_in_whatever_case_it_is_written() -> None:
+    """What is nearer to the request wins over what every request of a borrower has, and over ours,
+    in the load and elsewhere.
+    """
+
+    class Versions(Lender):
+        def headers(self, _: BorrowerAccount) -> dict[str, str]:
+            return {"accept": "text/a", "content-type": "text/a", "HOST": "a"}
+
+    asked = Request("POST", "/", {}, {"Content-Type": "text/b", "ACCEPT": "text/b"})
+    sent = Versions().addressed(asked, BorrowerAccount("1", "c-1"))
+    assert sent.headers == {"ACCEPT": "text/b", "Content-Type": "text/b", "HOST": "a"}
+    headers, body = in_json({}, sent.headers, 1000)
+    for name in ("Content-Type: text/b", "ACCEPT: text/b", "HOST: a", "Content-Length: 2"):
+        lines = request("POST", "/", "h:1", headers, body).decode().splitlines()
+        begin = name.lower().partition(" ")[0]
+        assert [each for each in lines if each.lower().startswith(begin)] == [name]

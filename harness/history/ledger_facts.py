@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from harness.core.numbers import Fen, Length, Whole
 from harness.core.rows import comparable
 
+BOOKED_STATUSES = ("disbursed", "repaid")
+"""A loan of such a status was paid out once, where only its status is shown."""
+LOAN_STATUSES = (*BOOKED_STATUSES, "under_review", "approved", "declined", "cancelled")
+"""All that a loan can be (docs/money.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:

@@ -2,9 +2,10 @@
 
 import difflib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from harness.core.errors import UsageError
@@ -93,33 +94,48 @@ def _huge(made: Any) -> Iterator[str]:
 
 def type_problems(made: Any) -> Iterator[str]:
     """Every field of a dataclass whose value is of another type than it has to be."""
-    hints = get_type_hints(type(made), include_extras=True)
+    for name, value, why in unlike_fields(made):
+        yield f"{name} {shown(value)}: {why}"
+
+
+def unlike_fields(made: Any) -> Iterator[tuple[str, Any, str]]:
+    """The same as name, value, and why the value is none."""
     for field in fields(made):
-        hint, value = hints.get(field.name), getattr(made, field.name)
-        if hint is None or value is field.default:
-            continue
-        if text := _unlike_type(hint, value):
-            yield f"{field.name} {shown(value)}: {text[0].lower()}{text[1:]}"
+        value = getattr(made, field.name)
+        check = None if value is field.default else _check_of(type(made), field.name)
+        if check is not None and (text := check(value)):
+            yield field.name, value, f"{text[0].lower()}{text[1:]}"
 
 
 def fits(hint: Any, value: Any) -> bool:
     """Whether a value is of a type, as strictly as above."""
-    return not _unlike_type(hint, value)
+    return not _check(hint)(value)
 
 
-def _unlike_type(hint: Any, value: Any) -> str:
-    """Why a value is of another type; empty where it is not."""
+@cache
+def _check_of(kind: type, name: str) -> Callable[[Any], str] | None:
+    hint = get_type_hints(kind, include_extras=True).get(name)
+    return None if hint is None else _check(hint)
+
+
+def _check(hint: Any) -> Callable[[Any], str]:
+    """What says why a value is of another type, "" where it is not; to make it takes long."""
     # Imported late: a pytest without our options has this module, and is not made slower.
     from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415
 
     # A dataclass takes no configuration from here, and needs none: it is one, or it is not.
     known = isinstance(hint, type) and is_dataclass(hint)
     config = None if known else ConfigDict(arbitrary_types_allowed=True)
-    try:
-        TypeAdapter(hint, config=config).validate_python(value, strict=True)
-    except ValidationError as error:
-        return str(error.errors()[0]["msg"])
-    return ""
+    adapter: Any = TypeAdapter(hint, config=config)
+
+    def check(value: Any) -> str:
+        try:
+            adapter.validate_python(value, strict=True)
+        except ValidationError as error:
+            return str(error.errors()[0]["msg"])
+        return ""
+
+    return check
 
 
 def _is_huge(value: Any) -> bool:

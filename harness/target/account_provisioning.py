@@ -36,6 +36,7 @@ from harness.target.request import (
     Request,
 )
 from harness.target.transport import call
+from harness.target.user_methods import UNREADABLE, with_place
 
 REGISTER_BATCH = 50
 """A target that hashes passwords strongly takes a tenth of a second for each."""
@@ -147,8 +148,11 @@ class AccountProvisioner:
             account, str(uuid.uuid4()), amount_fen, self._term_days, currency=currency
         )
         reply = self._call(self._edge_url, self._target.borrow(ask), account)
-        if self._target.grants(reply, ask):
-            return None
+        try:
+            if self._target.grants(reply, ask):
+                return None
+        except UNREADABLE as error:
+            self._progress(f"not known whether a loan was granted: {with_place(error)}")
         return self._judged(Step.BORROW, reply).decline or f"status {reply.status}"
 
     def provision(self, plan: Plan) -> list[ProvisionedBorrower]:
@@ -187,8 +191,9 @@ class AccountProvisioner:
         replies = [self._registered(request) for request in self._target.accounts(accounts)]
         try:
             shown = self._target.account_ids(accounts, replies)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise HarnessError(f"the opened accounts are not as agreed: {error!r}") from error
+        except UNREADABLE as error:
+            said = with_place(error)
+            raise HarnessError(f"the opened accounts are not as agreed: {said}") from error
         if missing := {account.name for account in accounts} - set(shown):
             raise HarnessError(f"the target did not register {len(missing)} borrowers")
         return shown
@@ -237,10 +242,10 @@ class AccountProvisioner:
             return provisioned
         try:
             session = self._target.session(reply)
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+        except UNREADABLE as error:
             raise HarnessError(
                 f"{self._target.addressed(request)} answered {reply.status} to a registered"
-                f" borrower, {request.expected} with a token was expected"
+                f" borrower, {request.expected} with a token was expected ({with_place(error)})"
             ) from error
         lives_s = session.lifetime_s
         expires_ns = None if lives_s is None else came_ns + round(lives_s * 1e9)

@@ -29,7 +29,7 @@ When = int | tuple[int, str, Any]
 ABSENT = object()
 """In place of a field that an answer does not have; None may be a value."""
 _PART = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
-FIELD_PATH = re.compile(r"(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
+FIELD_PATH = re.compile(r"(?!/|\$[.\[]|\$$)(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
 _FORMS = (
     'a rule is (status, meaning) or ((status, "field.path", value), meaning), as in'
     ' (200, approved(loan="data.id")) or ((400, "code", "NO_FUNDS"), declined("credit"))'
@@ -70,7 +70,7 @@ def text_at(body: Any, path: str) -> str | None:
 def require_path(path: str) -> str:
     """The path itself; UsageError where it is none."""
     if not isinstance(path, str) or not FIELD_PATH.fullmatch(path):
-        raise UsageError(f"{path!r} is no field: write it like data.items[0].id")
+        raise UsageError(f"{path!r:.80} is no field: write it like data.items[0].id")
     return path
 
 
@@ -163,6 +163,12 @@ class Answers:
         asked = meaning.kind != "failed" and retry_after_s(answer.headers) is not None
         return Classification(Outcome.FAILED, code, may_retry=asked)
 
+    def lacking(self, answer: Answer, truth: GroundTruth, minor: Callable[[Any], int]) -> list[str]:
+        """The fields of a loan that an answer to a borrow does not have, or not as it must."""
+        body = json_in(answer.body)
+        meaning, _ = self._meaning(answer.status, body)
+        return [] if meaning is None else _lacking(meaning, body, truth, minor)
+
     def _meaning(self, status: int | None, body: Any) -> tuple[Meaning | None, str | None]:
         """Of the first rule that matches, and what the answer says there."""
         for wanted, path, value, meaning in self._rules:
@@ -212,19 +218,28 @@ def _granted(
 ) -> Classification:
     """A loan, unless the answer lacks what was declared, or names another amount."""
     loan_id = text_at(body, meaning.loan) if meaning.loan else None
-    right = loan_id is not None or not meaning.loan
-    if meaning.principal:
-        try:
-            shown: int | None = minor(value_at(body, meaning.principal))
-        except ValueError:
-            shown = None
-        right &= shown == truth.amount_fen
-    if right:
+    if not _lacking(meaning, body, truth, minor):
         outcome = Outcome.APPROVED if meaning.kind == "approved" else Outcome.REFERRED
         return Classification(outcome, loan_id=loan_id)
     return Classification(
         Outcome.INDETERMINATE, INVALID_ANSWER, invalid_answer=True, loan_id=loan_id, may_retry=True
     )
+
+
+def _lacking(
+    meaning: Meaning, body: Any, truth: GroundTruth, minor: Callable[[Any], int]
+) -> list[str]:
+    found = []
+    if meaning.loan and text_at(body, meaning.loan) is None:
+        found.append(meaning.loan)
+    if meaning.principal:
+        try:
+            shown: int | None = minor(value_at(body, meaning.principal))
+        except ValueError:
+            shown = None
+        if shown != truth.amount_fen:
+            found.append(f"{meaning.principal} with the amount asked for")
+    return found
 
 
 def _declined(meaning: Meaning, code: str | None, truth: GroundTruth) -> Classification:

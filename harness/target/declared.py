@@ -5,34 +5,78 @@ The class is asked for the requests of a borrower who does not exist, and nothin
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import get_type_hints
 
 from harness.history.events import Step
 from harness.plan.population import AccountClass
 from harness.plan.target_parts import Program
+from harness.target.answers import ABSENT, json_in, value_at
+from harness.target.classification import Answer, GroundTruth
 from harness.target.contract import INVARIANTS, LISTING, ContractLedger
 from harness.target.http_ledger import HttpLedger
 from harness.target.interface import Target
 from harness.target.request import BorrowerAccount, LoanRequest, NewAccount, Request
 from harness.target.sql_ledger import SqlLedger
+from harness.target.target_rules import METHODS
 from harness.target.user_methods import UserCodeError
 
+_NEAR = 0.8
+"""`legder` is this like `ledger`, and `login` more like `log_in`; `base_url` is not like `url`."""
 _NAME, _KEY = "180000000000000", "00000000-0000-0000-0000-000000000000"
 _ACCOUNT = BorrowerAccount(_NAME, id="0", password="password", token="token")  # noqa: S106  # of no one
 
 
 def declared(target: Target) -> list[str]:
     """A line for each kind of request, and for each address that is spoken to."""
-    return [*_requests(target), *_health(target), *_ledger(target), *_addresses(target)]
+    asked = (_requests, _health, _ledger, _addresses, misspelt)
+    return [text for part in asked for text in part(target)]
 
 
 def absent(target: Target) -> tuple[str, ...]:
     """What the target does not declare, and what that costs; for the remarks of a run."""
-    found = []
+    found = [*misspelt(target)]
     if not target.health_paths:
         found.append("the target declares no health path: its health was not asked")
     if target.ledger is None:
         found.append("the target declares no ledger: payments were not watched")
     return tuple(found)
+
+
+def lacking(target: Target, step: Step, answer: Answer, truth: GroundTruth) -> list[str]:
+    """Fields that the class declares of an answer, and that an answer does not have as it must.
+
+    None where the class reads its answers in a way of its own.
+    """
+    if type(target).classify is not Target.classify:
+        return []
+    if step is Step.BORROW:
+        return target.answers.lacking(answer, truth, target.minor)
+    field = target.token if step is Step.LOG_IN else target.available
+    there = not field or value_at(json_in(answer.body), field) is not ABSENT
+    return [] if there else [field]
+
+
+def misspelt(target: Target) -> tuple[str, ...]:
+    """Names of the class that nothing asks for, and that are much like one it leaves out."""
+    own = {
+        name: kind
+        for kind in reversed(type(target).mro())
+        if issubclass(kind, Target) and kind.__module__.partition(".")[0] != "harness"
+        for name in vars(kind)
+        if not name.startswith("_")
+    }
+    left_out = [name for name in (*get_type_hints(Target), *METHODS) if name not in own]
+    near = {
+        name: get_close_matches(name, left_out, 1, _NEAR)
+        for name in own
+        if not hasattr(Target, name)
+    }
+    return tuple(
+        f"{own[name].__name__}.{name} means nothing to a run: is it {found[0]}?"
+        for name, found in near.items()
+        if found
+    )
 
 
 def steps_of(target: Target) -> list[str]:

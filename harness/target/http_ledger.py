@@ -21,6 +21,7 @@ from harness.target.ledger import (
     asked,
     entry_of,
     moving,
+    require_statuses,
     unclear,
 )
 from harness.target.request import Request
@@ -56,6 +57,7 @@ class HttpLedger(Ledger):
         """Refuse invalid values, before anything is read."""
         for wrong in type_problems(self):
             raise UsageError(f"HttpLedger: {wrong}")
+        require_statuses("HttpLedger", self.statuses)
         if missing := [name for name in REQUIRED if name not in self.columns]:
             raise UsageError(f"HttpLedger: columns lack {', '.join(missing)}")
         if unknown := [name for name in self.columns if name not in COLUMNS]:
@@ -96,7 +98,12 @@ class HttpLedger(Ledger):
             raise HarnessError(f"the audit listing is not as declared: {where} is no list")
         columns = self.columns.items()
         nowhere = {n for n, path in columns if all(value_at(r, path) is ABSENT for r in listed)}
-        return moving([self._entry(row, nowhere) for row in listed], after)
+        entries = moving([self._entry(row, nowhere) for row in listed], after)
+        cursors = [entry.cursor for entry in entries if isinstance(entry.cursor, int)]
+        if cursors and cursors[0] > cursors[-1]:
+            text = f"the oldest must be first, and {cursors[0]} is listed before {cursors[-1]}"
+            raise HarnessError(f"the audit listing is not as declared: {text}")
+        return entries
 
     def _entry(self, row: Any, nowhere: Collection[str]) -> LedgerEntry:
         """A field that a row lacks is null; a row of this run must have the needed ones, and those

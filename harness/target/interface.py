@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from harness.core.errors import UsageError
-from harness.core.http_messages import Reply
+from harness.core.http_messages import Reply, merged
 from harness.core.http_times import lifetime_s
 from harness.core.money import YUAN, Currency, whole_minor
 from harness.history.events import GRANTED, Outcome, Step
@@ -97,7 +97,12 @@ class Target:
 
     def __init__(self, url: str | None = None) -> None:
         """``url`` wins over that of the class; UsageError where the class cannot be a target."""
-        given: Any = url or type(self).url
+        self.is_checked = True
+        for name in ("url", "ledger"):
+            if isinstance(getattr(type(self), name), property):
+                text = f"{name} must be no property; set self.{name} before super().__init__(url)"
+                raise UsageError(f"{type(self).__name__}: {text}")
+        given: Any = url or self.url
         self.url = given.rstrip("/") if isinstance(given, str) else given
         if wrong := list(self._wrong()):
             raise UsageError(f"{type(self).__name__}: {'; '.join(wrong)}")
@@ -224,11 +229,8 @@ class Target:
     def addressed(self, request: Request, account: BorrowerAccount | None = None) -> Request:
         """A request as it is sent: with the prefix, and the headers of the account, if any."""
         common = {} if account is None else self.headers(account)
-        return replace(
-            request,
-            path=self.prefix + request.path,
-            headers={**common, **request.headers, **request.key_header},
-        )
+        headers = merged(common, request.headers, request.key_header)
+        return replace(request, path=self.prefix + request.path, headers=headers)
 
     def _defines(self, name: str) -> bool:
         own, base = getattr(type(self), name, None), getattr(Target, name)

@@ -12,15 +12,30 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
-from harness.core.errors import HarnessError, PutOffError
+from harness.core.errors import HarnessError, PutOffError, UsageError
 from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
 from harness.core.http_messages import Reply
 from harness.core.http_times import retry_after_s
 from harness.core.rows import plain, reason_of
-from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.history.ledger_facts import (
+    BOOKED_STATUSES,
+    LOAN_STATUSES,
+    KeyedLoan,
+    LedgerEntry,
+)
+from harness.plan.checked import unlike_fields
 from harness.target.request import Request
 from harness.target.transport import call
-from harness.target.user_methods import Method, each, guard, one_of, or_none, pair
+from harness.target.user_methods import (
+    Method,
+    UnlikeError,
+    each,
+    guard,
+    one_of,
+    or_none,
+    pair,
+    record,
+)
 
 PAGE_ENTRIES = 1000
 PAGES_MAX = 2000
@@ -29,10 +44,31 @@ LISTING_SECONDS_MAX = 240.0
 """All pages of one listing together; two million loans take half of it."""
 PUT_OFF_SECONDS_MAX = 60.0
 """For which a target may put off its audit calls, the waits of one reading added up."""
+_EXACT_MAX = 2**53
+"""Below it, a float holds every whole number."""
 REQUIRED = ("cursor", "key", "account", "principal")
 COLUMNS = (*REQUIRED, "loan", "payments", "status", "balance", "at")
 """What a ledger of SQL or HTTP shows of a loan."""
-_ENTRIES = each(one_of(LedgerEntry), list)
+KEYED_LOANS = f"a tuple of KeyedLoans, each with a status of {', '.join(LOAN_STATUSES)}"
+_ENTRY, _KEYED_LOAN = record(LedgerEntry), record(KeyedLoan)
+
+
+def _read_entry(found: Any) -> LedgerEntry:
+    """An `UnclearEntry` where its status is none of ours: that of someone else does no harm."""
+    entry: LedgerEntry = _ENTRY(found)
+    wrong = _wrong_status(entry.loan_id, entry.status)
+    return unclear(entry, wrong) if wrong else entry
+
+
+def read_keyed(found: Any) -> KeyedLoan:
+    """What a class of the user's shows of a loan; `UnlikeError` where it is none of ours."""
+    loan: KeyedLoan = _KEYED_LOAN(found)
+    if loan.status not in LOAN_STATUSES:
+        raise UnlikeError(f"a KeyedLoan with the status {loan.status!r:.40}")
+    return loan
+
+
+_ENTRIES = each(_read_entry, list)
 _METHODS = {
     "cursor": Method("a whole number or text", one_of(int, str)),
     "listing": Method("a list of LedgerEntries and a cursor", pair(_ENTRIES, one_of(int, str))),
@@ -42,7 +78,7 @@ _METHODS = {
         pair(or_none(one_of(bool)), each(one_of(str))),
     ),
     "rows": Method("a list of LedgerEntries, or None", or_none(_ENTRIES)),
-    "by_key": Method("a tuple of KeyedLoans, or None", or_none(each(one_of(KeyedLoan)))),
+    "by_key": Method(f"{KEYED_LOANS}, or None", or_none(each(read_keyed))),
 }
 
 
@@ -160,22 +196,23 @@ def entry_of(
     Null is no key, no account and no money: a row of someone else must not end the reading.
     HarnessError for a cursor that is none.
     """
-    cursor = row["cursor"]
-    if isinstance(cursor, Decimal) and cursor.is_finite() and cursor == cursor.to_integral_value():
-        cursor = int(cursor)
+    cursor = _whole(row["cursor"])
     if isinstance(cursor, bool) or not isinstance(cursor, int | str):
         raise HarnessError(f"the ledger's cursor {cursor!r} must be a whole number or text")
-    loan_id, trouble = _text(row.get("loan")) or _text(cursor), ""
+    loan_id = _text(row.get("loan")) or _text(cursor)
+    status = _text(row.get("status"))
+    status = statuses.get(status, status)
+    trouble = _wrong_status(loan_id, status)
+    unpaid = status and status not in BOOKED_STATUSES
     principal, payments, balance = 0, 0, 0
     try:
         principal = _money(row["principal"], minor)
-        payments = int(row.get("payments", 1) or 0)
+        payments = int(row.get("payments", 0 if unpaid else 1) or 0)
         balance = principal if payments > 0 else 0
         if "balance" in row:
             balance = _money(row["balance"], minor)
     except Exception as error:  # noqa: BLE001  # a class may read its money in its own way
         trouble = f"the ledger's loan {loan_id} is not as declared: {reason_of(error)}"
-    status = _text(row.get("status"))
     entry = LedgerEntry(
         cursor=cursor,
         loan_id=loan_id,
@@ -185,8 +222,10 @@ def entry_of(
         disbursements=payments,
         ledger_balance_fen=balance,
         created_at=_text(row.get("at")),
-        status=statuses.get(status, status),
+        status=status,
     )
+    for name, _, why in unlike_fields(entry):  # a number too large to be stored
+        trouble = f"the ledger's loan {loan_id} is not as declared: {name}: {why}"
     return unclear(entry, trouble) if trouble else entry
 
 
@@ -206,4 +245,27 @@ def _money(shown: Any, minor: Callable[[Any], int]) -> int:
 
 
 def _text(shown: Any) -> str:
-    return "" if shown is None else str(shown)
+    return "" if shown is None else str(_whole(shown))
+
+
+def _whole(shown: Any) -> Any:
+    """A whole number as one, which a driver may give as 12.0; anything else as it is."""
+    exact = Decimal(shown) if isinstance(shown, float | Decimal) else Decimal("NaN")
+    is_whole = exact.is_finite() and abs(exact) < _EXACT_MAX and exact == int(exact)
+    return int(exact) if is_whole else shown
+
+
+def _wrong_status(loan_id: str, status: str) -> str:
+    """Why a status can't be judged; a ledger may have none."""
+    if not status or status in LOAN_STATUSES:
+        return ""
+    must = f"it must be one of {', '.join(LOAN_STATUSES)}, or be mapped to one"
+    return f"the ledger's loan {loan_id} has the status {status!r:.40}; {must}"
+
+
+def require_statuses(what: str, statuses: Mapping[str, str]) -> None:
+    """UsageError where a lender's status is mapped to none of ours."""
+    for ours in statuses.values():
+        if ours not in LOAN_STATUSES:
+            must = f"must be one of {', '.join(LOAN_STATUSES)}"
+            raise UsageError(f"{what}: statuses: {ours!r:.40} {must}")

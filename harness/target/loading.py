@@ -7,16 +7,22 @@ brings with it shows only there.
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import is_dataclass
 from pathlib import Path
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.own_python import module_command
+from harness.core.places import place_of_class
 from harness.core.user_module import UserReference, class_in, imported, raised, reference_of
 from harness.target.declared import steps_of
 from harness.target.interface import Target
+from harness.target.target_rules import METHODS
 
 WHAT = "target"
 _ALONE_SECONDS_MAX = 60.0
+_SAYS = "lendchaos: "
+"""Begins our own line among those that a module, or Python, writes."""
 
 
 def target_reference(text: str, *folders: Path) -> UserReference:
@@ -28,6 +34,18 @@ def loaded(reference: UserReference, url: str | None = None) -> Target:
     """The target itself; ``url`` wins over that of its class. UsageError, in one line, where there
     is none.
     """
+    made = _made(reference, url)
+    name = type(made).__name__
+    if not made.url:
+        text = f"{WHAT} {reference}: {name} has no url; set it, like http://127.0.0.1:8000"
+        raise UsageError(f"{text}, or give --host")
+    if url is not None and made.url != url.rstrip("/"):
+        text = f"{name}.__init__ must pass its url on: super().__init__(url); --host is not used"
+        raise UsageError(f"{WHAT} {reference}: {place_of_class(type(made))}: {text}")
+    return made
+
+
+def _made(reference: UserReference, url: str | None) -> Target:
     kind = class_in(imported(reference, WHAT), reference, Target, WHAT)
     try:
         made = kind(url)
@@ -36,10 +54,20 @@ def loaded(reference: UserReference, url: str | None = None) -> Target:
     except Exception as error:
         said = raised(error, file_of(made_by=kind))
         raise UsageError(f"{WHAT} {reference}: {kind.__name__} cannot be made: {said}") from error
-    if not made.url:
-        text = f"{WHAT} {reference}: {kind.__name__} has no url; set it, like http://127.0.0.1:8000"
-        raise UsageError(f"{text}, or give --host")
+    if wrong := next(_wrong(made), None):
+        place = place_of_class(kind)
+        raise UsageError(f"{WHAT} {reference}: {place}: {kind.__name__}{wrong}")
     return made
+
+
+def _wrong(made: Target) -> Iterator[str]:
+    """What a class did that only shows once it is made."""
+    if not hasattr(made, "is_checked"):
+        own = ", which that of a dataclass does not" if is_dataclass(made) else ""
+        yield f".__init__ must call super().__init__(url){own}"
+    for name in METHODS:
+        if name in vars(made):
+            yield f".{name} must be a method of the class, not set in __init__"
 
 
 def file_of(made_by: type) -> str | None:
@@ -62,8 +90,10 @@ def require_alone(reference: UserReference) -> None:
         text = f"{WHAT} {reference}: its module was not loaded within {_ALONE_SECONDS_MAX:g} s"
         raise HarnessError(text) from error
     if done.returncode != 0:
-        last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise UsageError("".join(last) or f"{WHAT} {reference}: its module ends Python")
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
+        text = (said or lines)[-1:]
+        raise UsageError("".join(text) or f"{WHAT} {reference}: its module ends Python")
 
 
 def _words_of(reference: UserReference) -> list[str]:
@@ -75,9 +105,9 @@ def _main() -> int:
     sys.dont_write_bytecode = True  # a look at a module leaves nothing beside it
     try:
         # Its address may be given elsewhere.
-        steps_of(loaded(UserReference(module, name, folder), "http://127.0.0.1:1"))
+        steps_of(_made(UserReference(module, name, folder), "http://127.0.0.1:1"))
     except UsageError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"\n{_SAYS}{error}\n")
         return error.exit_code
     return 0
 

@@ -20,6 +20,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Http, Patience
 from harness.core.http_messages import Reply
+from harness.core.places import message_of
 from harness.history.columns import any_of
 from harness.history.events import GRANTED, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerReading
@@ -29,7 +30,7 @@ from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.ledger_watch import LedgerSource, LedgerWatch, OwnLoans
 from harness.target.request import BorrowerAccount, Request
 from harness.target.transport import call
-from harness.target.user_methods import UNREADABLE, UserCodeError
+from harness.target.user_methods import UNREADABLE, UserCodeError, place_in_theirs
 
 ASKED_AT_ONCE = 4
 """As many as log in at once, which each of them may have to."""
@@ -86,8 +87,10 @@ def read_ledger(
         return reading
     # A borrower with a loan asks first, for a key of no one: is the key looked at, at all?
     unsent = replace(asked[0], key=str(uuid.uuid4()), acknowledged=False)
-    by_key = KeyQuestions(source).ask([unsent, *asked, *sample[1:]])
-    return replace(reading, unsent=by_key.pop(unsent.key, None), by_key=by_key)
+    questions = KeyQuestions(source)
+    by_key = questions.ask([unsent, *asked, *sample[1:]])
+    found = replace(reading, unsent=by_key.pop(unsent.key, None), by_key=by_key)
+    return replace(found, error=reading.error or questions.trouble)
 
 
 def _sent(facts: Facts, borrowers: list[ProvisionedBorrower]) -> Iterator[SentKey]:
@@ -124,6 +127,9 @@ class KeyQuestions:
         self._locks: dict[int, threading.Lock] = {}
         self._begun_s = 0.0
         self._told: set[str] = set()
+        self._nothing_at: dict[str, str] = {}
+        self.trouble: str | None = None
+        """What a class of the user's did wrong, most likely; with its place."""
 
     def ask(self, asked: Collection[SentKey]) -> dict[str, Loans | None]:
         """The loans under each key; an empty tuple for none, None where the answer is not clear.
@@ -143,7 +149,11 @@ class KeyQuestions:
         ):
             found = self._round(pool, asked)
             unclear = [sent for sent in asked if found.get(sent.key, ()) is None]
-            return found | self._round(pool, unclear, len(asked))
+            found |= self._round(pool, unclear, len(asked))
+        # A method may say so of an answer; where it reads no loan at all, it is wrong most likely.
+        if len(self._nothing_at) == 1 and not any(found.values()):
+            self._tell(*self._nothing_at.values())
+        return found
 
     def _round(
         self, pool: ThreadPoolExecutor, asked: Collection[SentKey], first: int = 0
@@ -174,13 +184,16 @@ class KeyQuestions:
         except (HarnessError, UserCodeError, *UNREADABLE) as error:
             # What a class of the user's says, once: else every key would repeat it.
             if isinstance(error, UserCodeError) or not target.finds_by_key:
-                self._tell(f"no clear answer: {error}")
+                self._tell(str(error))
+            elif place := place_in_theirs(error):
+                self._nothing_at.setdefault(place, f"{place}: {message_of(error)}")
             return None
 
     def _tell(self, text: str) -> None:
         if text not in self._told:
             self._told.add(text)
-            self._source.progress(text)
+            self.trouble = self.trouble or text
+            self._source.progress(f"no clear answer: {text}")
 
     def _log_in_again(self, borrower: ProvisionedBorrower) -> str:
         """A fresh session, asked for once for each borrower; raises what `_loans` catches."""

@@ -4,6 +4,7 @@ The query is the user's; what is asked of it is added around it: what lies behin
 newest entry, one key. Every question is a connection of its own, around every link.
 """
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -28,6 +29,7 @@ from harness.target.ledger import (
     entry_of,
     keyed,
     moving,
+    require_statuses,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=10000"
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s", "numeric": ":1", "named": ":1"}
 """Where a value goes, by the ``paramstyle`` of a driver (PEP 249)."""
 _DATABASE = f"database must be {DATABASE_FORM}, or a function that opens a connection"
+_PART = re.compile(r"'(?:''|[^'])*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
+"""A text, a name, a comment, or any other character of a query."""
+_SAYS_NOTHING = re.compile(r"\s|;|--|/\*")
 SHOWN_MAX = 20
 """Rows of one check that are reported."""
 
@@ -64,6 +69,7 @@ class SqlLedger(Ledger):
         for wrong in type_problems(self):
             is_secret = wrong.startswith("database ")
             raise UsageError(f"SqlLedger: {_DATABASE if is_secret else wrong}")
+        require_statuses("SqlLedger", self.statuses)
         if not self.query.strip():
             raise UsageError(f"SqlLedger: {self.query!r:.60} must be a SELECT with {_wanted()}")
         if isinstance(self.database, str):
@@ -112,8 +118,8 @@ class SqlLedger(Ledger):
         return (not violations if self.checks else None), violations
 
     def _entries(self, end: str, *values: Any) -> list[LedgerEntry]:
-        query = self.query.strip().rstrip(";")
-        rows = self._rows(f"SELECT * FROM ({query}) AS entries", end, *values)  # noqa: S608  # the user's own
+        query = f"SELECT * FROM ({_without_end(self.query)}) AS entries"  # noqa: S608  # the user's own
+        rows = self._rows(query, end, *values)
         if rows and (missing := [name for name in REQUIRED if name not in rows[0]]):
             text = f"the query of the ledger has no {', '.join(missing)}; it needs {_wanted()}"
             raise HarnessError(text)
@@ -155,8 +161,17 @@ def _by_name(names: list[str], row: Any) -> dict[str, Any]:
 
 def _mark(connection: Any) -> str:
     """How its driver marks the place of a value."""
-    driver = sys.modules.get(type(connection).__module__.partition(".")[0])
-    return _MARKS.get(getattr(driver, "paramstyle", "format"), "%s")
+    drivers = [
+        sys.modules.get(each.__module__.partition(".")[0]) for each in type(connection).mro()
+    ]
+    styles = [driver.paramstyle for driver in drivers if hasattr(driver, "paramstyle")]
+    return _MARKS.get(styles[0] if styles else "format", "%s")
+
+
+def _without_end(query: str) -> str:
+    """A query that can stand in brackets: without comments and semicolons behind it."""
+    ends = [found.end() for found in _PART.finditer(query) if not _SAYS_NOTHING.match(found[0])]
+    return query[: max(ends, default=0)]
 
 
 def _wanted() -> str:

@@ -4,15 +4,23 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
+from harness.core.http_messages import unsendable
 from harness.core.rows import comparable
-from harness.history.events import Outcome
-from harness.history.ledger_facts import KeyedLoan
 from harness.plan.checked import fits, shown, type_problems
 from harness.plan.population import AccountClass
 from harness.target.answers import FIELD_PATH
 from harness.target.classification import Classification
+from harness.target.ledger import KEYED_LOANS, read_keyed
 from harness.target.request import OpenedSession, Request
-from harness.target.user_methods import UNREADABLE, Method, UnlikeError, each, kind_of, one_of
+from harness.target.user_methods import (
+    UNREADABLE,
+    Method,
+    UnlikeError,
+    each,
+    kind_of,
+    one_of,
+    record,
+)
 
 _PATH = re.compile(r"/[!-~]*")
 _FIELD = re.compile(f"|{FIELD_PATH.pattern}")
@@ -93,6 +101,8 @@ def _headers(found: Any) -> Mapping[str, str]:
     for name, value in found.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise UnlikeError(f"{kind_of(value)} as {name!r:.40}")
+    for wrong in unsendable(found):
+        raise UnlikeError(f"headers that cannot be sent: {wrong.removeprefix('its ')}")
     return found
 
 
@@ -106,22 +116,6 @@ def _ids(found: Any) -> dict[str, str]:
     return {str(name): comparable(str(shown_id)) for name, shown_id in found.items()}
 
 
-def _judged(found: Any) -> Classification:
-    if not isinstance(found, Classification):
-        raise UnlikeError(kind_of(found))
-    if not isinstance(found.outcome, Outcome):
-        raise UnlikeError(f"a Classification with {kind_of(found.outcome)} as its outcome")
-    return found
-
-
-def _session(found: Any) -> OpenedSession:
-    if not isinstance(found, OpenedSession):
-        raise UnlikeError(kind_of(found))
-    for text in type_problems(found):
-        raise UnlikeError(f"an OpenedSession whose {text.partition(' ')[0]} is of another type")
-    return found
-
-
 _ASKS = Method('a Request, like Request("POST", "/loans", ...)', _request)
 METHODS = {
     "accounts": Method("a list of Requests", each(_request)),
@@ -130,10 +124,12 @@ METHODS = {
     ),
     "headers": Method("a dict of headers, texts by name", _headers),
     **dict.fromkeys(("log_in", "credit_line", "borrow", "find_by_key"), _ASKS),
-    "session": Method('OpenedSession("token")', _session, may_raise=UNREADABLE),
+    "session": Method('OpenedSession("token")', record(OpenedSession), may_raise=UNREADABLE),
     "grants": Method("True or False", one_of(bool), may_raise=UNREADABLE),
-    "classify": Method("a Classification with one of Outcome's as its outcome", _judged),
+    "classify": Method(
+        "a Classification with one of Outcome's as its outcome", record(Classification)
+    ),
     "minor": Method("a whole number of minor units", one_of(int), may_raise=(ValueError,)),
-    "loans": Method("a tuple of KeyedLoans", each(one_of(KeyedLoan)), may_raise=UNREADABLE),
+    "loans": Method(KEYED_LOANS, each(read_keyed), may_raise=UNREADABLE),
 }
 """Methods of a target by name, and what each has to return."""

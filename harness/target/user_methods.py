@@ -7,12 +7,13 @@ wherever it is met: at a dry run, at set-up, in the load, or when the ledger is 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, partialmethod, wraps
 from traceback import extract_tb
 from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted, UsageError
 from harness.core.places import is_theirs, message_of, place_of, place_of_function
+from harness.plan.checked import unlike_fields
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 """What a method may raise that reads an answer in which there is nothing of the kind."""
@@ -48,13 +49,30 @@ def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> 
     """
     for name, method in methods.items():
         found = inspect.getattr_static(kind, name, None)
-        is_static = isinstance(found, staticmethod)
-        act = found.__func__ if is_static else found
+        wrap = type(found) if isinstance(found, staticmethod | classmethod) else None
+        act = found if wrap is None else found.__func__
         ours = getattr(act, "__module__", _OURS).partition(".")[0] == _OURS
-        if ours or not inspect.isfunction(act) or hasattr(act, "is_guarded"):
+        if ours or hasattr(act, "is_guarded") or not callable(getattr(kind, name, None)):
             continue
+        if wrap is None and not inspect.isfunction(act):
+            act = _as_function(act)
         guarded = _guarded(act, f"{kind.__name__}.{name}", method, error)
-        setattr(kind, name, staticmethod(guarded) if is_static else guarded)
+        setattr(kind, name, guarded if wrap is None else wrap(guarded))
+
+
+def _as_function(found: Any) -> Callable[..., Any]:
+    """The method that a class has in a `partialmethod`, or in an object that can be called."""
+    binds = hasattr(type(found), "__get__")
+
+    def act(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return (found.__get__(self, type(self)) if binds else found)(*args, **kwargs)
+
+    inner = found
+    while isinstance(inner, partial | partialmethod):
+        inner = inner.func
+    has_place = hasattr(inner, "__code__") or hasattr(inner, "__wrapped__")
+    act.__wrapped__ = inner if has_place else type(inner).__call__  # type: ignore[attr-defined]
+    return act
 
 
 def _guarded(
@@ -70,19 +88,36 @@ def _guarded(
     @wraps(act)
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            return method.read(act(*args, **kwargs))
+            return method.read(_awaited_by_no_one(act(*args, **kwargs)))
         except UnlikeError as unlike:
             text = f"{where} returned {unlike}; it must return {method.returns}"
             raise error(f"{place_of_function(act)}: {text}") from None
         except passes:
             raise
         except Exception as raised:
-            theirs = any(is_theirs(f.filename) for f in extract_tb(raised.__traceback__))
-            place = place_of(raised) if theirs else place_of_function(act)
+            place = place_in_theirs(raised) or place_of_function(act)
             raise error(f"{place}: {where} raised {message_of(raised)}") from raised
 
     call.is_guarded = True  # type: ignore[attr-defined]
     return call
+
+
+def _awaited_by_no_one(found: Any) -> Any:
+    if not inspect.iscoroutine(found):
+        return found
+    found.close()  # Python would warn of it
+    raise UnlikeError("a coroutine, so it must not be async")
+
+
+def place_in_theirs(error: BaseException) -> str:
+    """``file:line`` in the user's code where it arose; "" where that is elsewhere."""
+    theirs = any(is_theirs(frame.filename) for frame in extract_tb(error.__traceback__))
+    return place_of(error) if theirs else ""
+
+
+def with_place(error: BaseException) -> str:
+    """What a method raised that may say so; with its place, where that is in the user's code."""
+    return ": ".join(filter(None, (place_in_theirs(error), message_of(error))))
 
 
 # --- what is returned ---------------------------------------------------------------------------
@@ -99,6 +134,18 @@ def one_of(*kinds: type) -> Callable[[Any], Any]:
     def read(found: Any) -> Any:
         if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
             raise UnlikeError(kind_of(found))
+        return found
+
+    return read
+
+
+def record(kind: type) -> Callable[[Any], Any]:
+    """Reads one of these dataclasses, each field of which has the type that it has to have."""
+    read_kind = one_of(kind)
+
+    def read(found: Any) -> Any:
+        for name, value, why in unlike_fields(read_kind(found)):
+            raise UnlikeError(f"a {kind.__name__} whose {name} is {kind_of(value)} ({why})")
         return found
 
     return read

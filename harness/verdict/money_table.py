@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.history.columns import Attempts, Ints, Operations, Words, last_of_each
 from harness.history.events import Outcome
-from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.history.ledger_facts import BOOKED_STATUSES, KeyedLoan, LedgerEntry
 from harness.plan.decline import Decline
 
 RESERVED = ("under_review", "approved")
@@ -24,8 +24,6 @@ _REPAID = frozenset({("repaid", 1)})
 _UNDER_REVIEW = frozenset({("under_review", 0)})
 _PROMISED = frozenset({("approved", 0)})
 _ENDED = frozenset({("declined", 0), ("cancelled", 0)})
-BOOKED_STATUSES = ("disbursed", "repaid")
-"""A loan of such a status was paid out once, where only its status is shown."""
 
 
 class Told(StrEnum):

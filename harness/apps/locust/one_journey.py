@@ -32,8 +32,9 @@ from harness.stack.addresses import join_address, split_target
 from harness.stack.run_lock import TRY, held_alone
 from harness.stack.usable import TOKEN_VARIABLE
 from harness.target.account_provisioning import AccountProvisioner, ProvisionedBorrower
-from harness.target.classification import Answer
+from harness.target.classification import Answer, GroundTruth
 from harness.target.contract import Contract
+from harness.target.declared import lacking
 from harness.target.interface import Target
 from harness.target.transport import Transport
 
@@ -47,6 +48,7 @@ class _ShownTransport(Transport):
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url, get_original("select", "poll"))
         self.rows: list[str] = []
+        self.answer = Answer()
 
     def request(
         self, method: str, path: str, headers: dict[str, str], body: bytes, timeout_s: float
@@ -57,22 +59,30 @@ class _ShownTransport(Transport):
         took_ms = 1000 * (time.monotonic() - began_s)
         asked = clean(f"{method} {path.partition('?')[0]}")
         self.rows.append(f"{asked:<32} {answer.error or answer.status!s:<8} {took_ms:6.0f} ms")
+        self.answer = answer
         return answer
 
 
 class _ShownEvents(EventWriter):
     """Shows each attempt once it is over."""
 
-    def __init__(self, run: RunDirectory, transport: _ShownTransport) -> None:
+    def __init__(self, run: RunDirectory, transport: _ShownTransport, target: Target) -> None:
         super().__init__(run, "try")
         self._transport = transport
+        self._target = target
+        (arrival,) = run.read_plan().arrivals
+        self._truth = GroundTruth(amount_fen=arrival.amount_fen)
         self.ended: Operation | None = None
 
     def attempt(self, fact: Attempt) -> None:
         """With all that was sent for it; the last line says what it came to."""
         super().attempt(fact)
         name = _METHODS.get(fact.step, str(fact.step))
-        self.show(f"{name}: {_came_to(fact)}")
+        lacks = ""
+        if fact.invalid_answer:
+            found = lacking(self._target, fact.step, self._transport.answer, self._truth)
+            lacks = f": it has no {', and no '.join(found)}" if found else ""
+        self.show(f"{name}: {_came_to(fact)}{lacks}")
 
     def show(self, text: str) -> None:
         """What was sent since the last time, with this behind it."""
@@ -131,7 +141,7 @@ def _walked(
     folder: Path,
 ) -> int:
     session = BorrowerSession(borrower.token, borrower.expires_ns)
-    events = _ShownEvents(RunDirectory.create(folder, plan), transport)
+    events = _ShownEvents(RunDirectory.create(folder, plan), transport, target)
     journeys = Journeys(
         plan=plan,
         steps=steps,

@@ -300,17 +300,18 @@ def _about_the_listing(case: Case) -> Iterator[str]:
 
 def _about_keys(case: Case) -> Iterator[str]:
     """What the target shows, or does not show, when asked for single requests."""
-    reconciled, sample = case.reconciled, case.reconciled.sample
+    reconciled, sample, ledger = case.reconciled, case.reconciled.sample, case.facts.ledger
+    why = f" ({ledger.error})" if ledger.complete and ledger.error else ""
     if reconciled.unlisted:
         count = plural(len(reconciled.unlisted), "request")
         yield f"it lacks loans of {count} that the target knows by key"
     if reconciled.unclear:
         count = plural(len(reconciled.unclear), "request")
-        yield f"it lacks {count}, and the target gave no clear answer about their keys"
+        yield f"it lacks {count}, and the target gave no clear answer about their keys{why}"
     if sample.unasked and not sample.asked:
         count = plural(sample.unasked, "request")
         yield f"it lacks {count} without a granted loan, and no one asked for their keys"
-    if case.facts.ledger.unsent or reconciled.unfiltered:
+    if ledger.unsent or reconciled.unfiltered:
         count = plural(len(reconciled.unfiltered), "key")
         yield (
             f"asked for one key, the target shows loans of others ({count}): it ignores the filter"
@@ -321,7 +322,7 @@ def _about_keys(case: Case) -> Iterator[str]:
         yield f"asked by key, {count} show other data than the listing"
     if reconciled.mute and not reconciled.further.asked:
         count = plural(len(reconciled.mute), "request")
-        yield f"the target gave no clear answer, by key, about any of {count} that it lists"
+        yield f"the target gave no clear answer, by key, about any of {count} that it lists{why}"
 
 
 def ledger_sampled(case: Case) -> Iterator[Finding]:
