@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from harness.core.errors import HarnessError
-from harness.core.http_messages import Reply
 from harness.history.events import Outcome
 from harness.history.ledger_facts import KeyedLoan, LedgerReading
 from harness.history.reader import Facts
@@ -136,7 +135,9 @@ def test_a_mistake_in_what_reads_by_key_leaves_the_key_unclear(plan: Plan) -> No
     mistakes: dict[Callable[[Any], Any], str] = {
         lambda reply: reply.loans: "Wrong.loans raised AttributeError",
         lambda _: [keyed("1", "ACTIVE", 5)]: "Wrong.loans returned .* with the status 'ACTIVE'",
-        lambda _: [keyed("1", "repaid", principal=5)]: "TypeError: .* argument 'principal'",
+        lambda _: [
+            keyed("1", "repaid", principal=5)
+        ]: "Wrong.loans raised TypeError: .* 'principal'",
     }
     for mistake, why in mistakes.items():
         told: list[str] = []

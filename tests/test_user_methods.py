@@ -28,6 +28,7 @@ from harness.target.request import (
 )
 from harness.target.transport import in_json
 from harness.target.user_methods import UserCodeError
+from tests.builders import plan_of
 
 HERE = r"^tests/test_user_methods\.py:\d+: "
 ACCOUNT = BorrowerAccount("1", "id", "password", "token")
@@ -292,3 +293,20 @@ def test_a_header_is_sent_once_in_whatever_case_it_is_written() -> None:
         lines = request("POST", "/", "h:1", headers, body).decode().splitlines()
         begin = name.lower().partition(" ")[0]
         assert [each for each in lines if each.lower().startswith(begin)] == [name]
+
+
+@pytest.mark.parametrize("name", ["account_ids", "session", "grants"])
+def test_what_set_up_cannot_read_is_told_with_its_place(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A method may say that an answer has nothing of the kind: what it said is not lost."""
+    monkeypatch.setattr("harness.target.account_provisioning.call", lambda *_, **__: REPLY)
+    logs_in = {"log_in": lambda *_: POST, "session": lambda *_: OpenedSession("token")}
+    told: list[str] = []
+    target = having(**{**logs_in, "credit_line": lambda *_: POST, name: fails})
+    set_up = AccountProvisioner(target, target.url, told.append)
+    with pytest.raises(HarnessError) as error:
+        (set_up.confirm_classes if name == "grants" else set_up.provision)(plan_of())
+    assert re.search(
+        rf"tests/test_user_methods\.py:\d+: Wrong.{name} raised KeyError", f"{error.value} {told}"
+    )

@@ -100,9 +100,10 @@ def type_problems(made: Any) -> Iterator[str]:
 
 def unlike_fields(made: Any) -> Iterator[tuple[str, Any, str]]:
     """The same as name, value, and why the value is none."""
+    kind: type = type(made)
     for field in fields(made):
         value = getattr(made, field.name)
-        check = None if value is field.default else _check_of(type(made), field.name)
+        check = None if value is field.default else _check_of(kind, field.name)
         if check is not None and (text := check(value)):
             yield field.name, value, f"{text[0].lower()}{text[1:]}"
 

@@ -54,14 +54,14 @@ _ENTRY, _KEYED_LOAN = record(LedgerEntry), record(KeyedLoan)
 
 
 def _read_entry(found: Any) -> LedgerEntry:
-    """An `UnclearEntry` where its status is none of ours: that of someone else does no harm."""
+    """An `UnclearEntry` where its status is not known: that of someone else does no harm."""
     entry: LedgerEntry = _ENTRY(found)
     wrong = _wrong_status(entry.loan_id, entry.status)
     return unclear(entry, wrong) if wrong else entry
 
 
 def read_keyed(found: Any) -> KeyedLoan:
-    """What a class of the user's shows of a loan; `UnlikeError` where it is none of ours."""
+    """What a class of the user's shows of a loan; `UnlikeError` where it is none."""
     loan: KeyedLoan = _KEYED_LOAN(found)
     if loan.status not in LOAN_STATUSES:
         raise UnlikeError(f"a KeyedLoan with the status {loan.status!r:.40}")
@@ -264,7 +264,7 @@ def _wrong_status(loan_id: str, status: str) -> str:
 
 
 def require_statuses(what: str, statuses: Mapping[str, str]) -> None:
-    """UsageError where a lender's status is mapped to none of ours."""
+    """UsageError where a lender's status is mapped to none of `LOAN_STATUSES`."""
     for ours in statuses.values():
         if ours not in LOAN_STATUSES:
             must = f"must be one of {', '.join(LOAN_STATUSES)}"

@@ -92,8 +92,8 @@ def require_alone(reference: UserReference) -> None:
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
-        text = (said or lines)[-1:]
-        raise UsageError("".join(text) or f"{WHAT} {reference}: its module ends Python")
+        last = (said or lines)[-1:]
+        raise UsageError("".join(last) or f"{WHAT} {reference}: its module ends Python")
 
 
 def _words_of(reference: UserReference) -> list[str]:

@@ -20,7 +20,6 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Http, Patience
 from harness.core.http_messages import Reply
-from harness.core.places import message_of
 from harness.history.columns import any_of
 from harness.history.events import GRANTED, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerReading
@@ -30,7 +29,7 @@ from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.ledger_watch import LedgerSource, LedgerWatch, OwnLoans
 from harness.target.request import BorrowerAccount, Request
 from harness.target.transport import call
-from harness.target.user_methods import UNREADABLE, UserCodeError, place_in_theirs
+from harness.target.user_methods import UNREADABLE, UserCodeError, place_in_theirs, with_place
 
 ASKED_AT_ONCE = 4
 """As many as log in at once, which each of them may have to."""
@@ -186,7 +185,7 @@ class KeyQuestions:
             if isinstance(error, UserCodeError) or not target.finds_by_key:
                 self._tell(str(error))
             elif place := place_in_theirs(error):
-                self._nothing_at.setdefault(place, f"{place}: {message_of(error)}")
+                self._nothing_at.setdefault(place, with_place(error))
             return None
 
     def _tell(self, text: str) -> None:

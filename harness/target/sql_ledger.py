@@ -164,8 +164,8 @@ def _mark(connection: Any) -> str:
     drivers = [
         sys.modules.get(each.__module__.partition(".")[0]) for each in type(connection).mro()
     ]
-    styles = [driver.paramstyle for driver in drivers if hasattr(driver, "paramstyle")]
-    return _MARKS.get(styles[0] if styles else "format", "%s")
+    styles = filter(None, (getattr(driver, "paramstyle", None) for driver in drivers))
+    return _MARKS.get(next(styles, "format"), "%s")
 
 
 def _without_end(query: str) -> str:

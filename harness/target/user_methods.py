@@ -92,7 +92,9 @@ def _guarded(
         except UnlikeError as unlike:
             text = f"{where} returned {unlike}; it must return {method.returns}"
             raise error(f"{place_of_function(act)}: {text}") from None
-        except passes:
+        except passes as said:
+            if isinstance(said, method.may_raise):
+                said.add_note(where)
             raise
         except Exception as raised:
             place = place_in_theirs(raised) or place_of_function(act)
@@ -117,7 +119,9 @@ def place_in_theirs(error: BaseException) -> str:
 
 def with_place(error: BaseException) -> str:
     """What a method raised that may say so; with its place, where that is in the user's code."""
-    return ": ".join(filter(None, (place_in_theirs(error), message_of(error))))
+    place, text = place_in_theirs(error), message_of(error)
+    where = getattr(error, "__notes__", [""])[-1]
+    return f"{place}: {where} raised {text}" if place and where else text
 
 
 # --- what is returned ---------------------------------------------------------------------------
