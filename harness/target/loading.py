@@ -34,18 +34,6 @@ def loaded(reference: UserReference, url: str | None = None) -> Target:
     """The target itself; ``url`` wins over that of its class. UsageError, in one line, where there
     is none.
     """
-    made = _made(reference, url)
-    name = type(made).__name__
-    if not made.url:
-        text = f"{WHAT} {reference}: {name} has no url; set it, like http://127.0.0.1:8000"
-        raise UsageError(f"{text}, or give --host")
-    if url is not None and made.url != url.rstrip("/"):
-        text = f"{name}.__init__ must pass its url on: super().__init__(url); --host is not used"
-        raise UsageError(f"{WHAT} {reference}: {place_of_class(type(made))}: {text}")
-    return made
-
-
-def _made(reference: UserReference, url: str | None) -> Target:
     kind = class_in(imported(reference, WHAT), reference, Target, WHAT)
     try:
         made = kind(url)
@@ -54,17 +42,22 @@ def _made(reference: UserReference, url: str | None) -> Target:
     except Exception as error:
         said = raised(error, file_of(made_by=kind))
         raise UsageError(f"{WHAT} {reference}: {kind.__name__} cannot be made: {said}") from error
-    if wrong := next(_wrong(made), None):
+    for wrong in _wrong(made, url):
         place = place_of_class(kind)
         raise UsageError(f"{WHAT} {reference}: {place}: {kind.__name__}{wrong}")
+    if not made.url:
+        text = f"{WHAT} {reference}: {kind.__name__} has no url; set it, like http://127.0.0.1:8000"
+        raise UsageError(f"{text}, or give --host")
     return made
 
 
-def _wrong(made: Target) -> Iterator[str]:
-    """What a class did that only shows once it is made."""
+def _wrong(made: Target, url: str | None) -> Iterator[str]:
+    """What an ``__init__`` of the class did: the load goes to another address than set-up."""
     if not hasattr(made, "is_checked"):
         own = ", which that of a dataclass does not" if is_dataclass(made) else ""
         yield f".__init__ must call super().__init__(url){own}"
+    elif url and made.url != url.rstrip("/"):
+        yield ".__init__ must pass its url on: super().__init__(url), and no other one"
     for name in METHODS:
         if name in vars(made):
             yield f".{name} must be a method of the class, not set in __init__"
@@ -105,7 +98,7 @@ def _main() -> int:
     sys.dont_write_bytecode = True  # a look at a module leaves nothing beside it
     try:
         # Its address may be given elsewhere.
-        steps_of(_made(UserReference(module, name, folder), "http://127.0.0.1:1"))
+        steps_of(loaded(UserReference(module, name, folder), "http://127.0.0.1:1"))
     except UsageError as error:
         sys.stderr.write(f"\n{_SAYS}{error}\n")
         return error.exit_code
