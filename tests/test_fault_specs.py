@@ -2,8 +2,11 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,7 +15,7 @@ from harness.core.errors import UsageError
 from harness.faults import CommitLost, Flap, Latency, Partition, Refuse, Reset, Throttle
 from harness.faults.network.link_fault import LinkFault
 from harness.faults.network.partition import PartitionInjector
-from harness.faults.registry import register
+from harness.faults.registry import register, require_alone
 from harness.history.stored_faults import dumped_fault
 from harness.history.stored_faults import planned_fault as planned_fault_of
 from harness.plan import fault_registry
@@ -175,3 +178,27 @@ def test_objections_are_a_list_of_texts(found: Any) -> None:
     kind = fog(objections=lambda _: found)
     with pytest.raises(UsageError, match=r"Fog: objections must return a list of texts, .*\.py:"):
         kind("edge")
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("import gevent", "brings in gevent, which only the load may have"),
+        ("1 / 0", "line 1|fog_alone.py:1: ZeroDivisionError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+    ],
+)
+def test_a_module_that_the_conductor_cannot_load_is_refused_before_a_run(
+    tmp_path: Path, text: str, wrong: str
+) -> None:
+    """There it would have replaced the standard library before it could be refused."""
+    (tmp_path / "fog_alone.py").write_text(text)
+    kind: Any = type("Fog", (), {"__module__": "fog_alone"})
+    sys.modules["fog_alone"] = module = ModuleType("fog_alone")
+    module.__file__ = str(tmp_path / "fog_alone.py")
+    try:
+        with pytest.raises(UsageError, match=f"fault module fog_alone: .*({wrong})"):
+            require_alone(kind)
+    finally:
+        del sys.modules["fog_alone"]
+    require_alone(Partition)

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from harness.core.errors import UsageError
+from harness.core.module_look import look_alone
 from harness.core.user_module import UserReference, imported, reference_to
 from harness.faults.base import Injector
 from harness.faults.guarded import guarded, wrong_injector
@@ -75,6 +76,13 @@ def load_own(modules: Iterable[UserReference]) -> None:
     """Import modules of the user's that register faults; UsageError as `load_all`."""
     for reference in modules:
         imported(reference, WHAT)
+
+
+@cache
+def require_alone(kind: type[FaultSpec]) -> None:
+    """Refuse, as UsageError, a fault of the user's own whose module the conductor cannot load."""
+    if (reference := reference_to(kind)) is not None:
+        look_alone("harness.core.module_look", reference, WHAT)
 
 
 def load_announced(module: tuple[str, str] | None) -> None:

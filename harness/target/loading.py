@@ -5,14 +5,13 @@ the request of each step, too, which it does not send, in an interpreter of its 
 brings with it shows only there.
 """
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
 
-from harness.core.errors import HarnessError, UsageError
-from harness.core.own_python import module_command
+from harness.core.errors import UsageError
+from harness.core.module_look import look_alone, looked_at
 from harness.core.places import place_of_class
 from harness.core.user_module import UserReference, class_in, imported, raised, reference_of
 from harness.target.declared import steps_of
@@ -20,9 +19,6 @@ from harness.target.interface import Target
 from harness.target.target_rules import METHODS
 
 WHAT = "target"
-_ALONE_SECONDS_MAX = 60.0
-_SAYS = "lendchaos: "
-"""Begins our own line among those that a module, or Python, writes."""
 
 
 def target_reference(text: str, *folders: Path) -> UserReference:
@@ -74,35 +70,12 @@ def require_alone(reference: UserReference) -> None:
 
     In a process of its own, as the load process has both already. HarnessError where that hangs.
     """
-    words = [*module_command("harness.target.loading"), *_words_of(reference)]
-    try:
-        done = subprocess.run(
-            words, capture_output=True, text=True, timeout=_ALONE_SECONDS_MAX, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        text = f"{WHAT} {reference}: its module was not loaded within {_ALONE_SECONDS_MAX:g} s"
-        raise HarnessError(text) from error
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
-        last = (said or lines)[-1:]
-        raise UsageError("".join(last) or f"{WHAT} {reference}: its module ends Python")
-
-
-def _words_of(reference: UserReference) -> list[str]:
-    return [reference.module, reference.name, reference.folder]
+    look_alone("harness.target.loading", reference, WHAT)
 
 
 def _main() -> int:
-    module, name, folder = sys.argv[1:]
-    sys.dont_write_bytecode = True  # a look at a module leaves nothing beside it
-    try:
-        # Its address may be given elsewhere.
-        steps_of(loaded(UserReference(module, name, folder), "http://127.0.0.1:1"))
-    except UsageError as error:
-        sys.stderr.write(f"\n{_SAYS}{error}\n")
-        return error.exit_code
-    return 0
+    # Its address may be given elsewhere.
+    return looked_at(lambda reference: steps_of(loaded(reference, "http://127.0.0.1:1")))
 
 
 if __name__ == "__main__":

@@ -106,7 +106,8 @@ def test_an_instant_of_healing_that_cannot_be_is_that_of_its_return(
     injector = having(heal=returning(instant))
     injector.inject()
     journal = Journal(tmp_path, "stack-1", "run", "conductor")
-    result = heal_fault(PLANNED, Place(tmp_path), journal, injector=injector)  # type: ignore[arg-type]
+    place: Any = Place(tmp_path)
+    result = heal_fault(PLANNED, place, journal, injector=injector)
 
     assert result.tries == 1
     assert result.healed_ns is not None

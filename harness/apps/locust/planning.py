@@ -24,7 +24,7 @@ from harness.core.errors import HarnessError, UsageError
 from harness.core.numbers import decimal_text
 from harness.core.started_in import STARTED_IN
 from harness.core.user_module import reference_of
-from harness.faults.registry import WHAT, load_own
+from harness.faults.registry import WHAT, load_own, require_alone
 from harness.plan import resilience
 from harness.plan.fault_text import parse_fault
 from harness.plan.objectives import Resilience, overridden
@@ -148,7 +148,10 @@ def composed(scenario: Scenario, options: argparse.Namespace, folder: Path) -> S
             wrong.append(f"--inject {error}")
     if wrong:
         raise UsageError("; ".join(wrong))
-    return replace(scenario, faults=[*scenario.faults, *added])
+    whole = replace(scenario, faults=[*scenario.faults, *added])
+    for kind in dict.fromkeys(map(type, whole.faults)):
+        require_alone(kind)
+    return whole
 
 
 def settings_from(
