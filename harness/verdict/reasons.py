@@ -139,7 +139,7 @@ def _special(seen: dict[str, Any]) -> str:
     no_help = seen.get("more_helps") is False
     early = seen.get("early_s") and seen.get("ended_by") == "nobody"
     told = (
-        (seen.get("broken_steps"), "mend the step and run it again"),
+        (seen.get("broken_steps"), "mend that and run it again"),
         (seen.get("faults_too_close"), "leave more time between the faults"),
         (no_help, "find why requests fail or are slow, or change the limit"),
         (seen.get("injected") is False, "find why it was not injected (conductor.log has it)"),

@@ -41,7 +41,7 @@ def test_the_sentence_begins_with_the_place(since_s: float, outcome: Outcome) ->
     verdict = ended_early(since_s, outcome=outcome)
 
     assert (verdict.verdict, verdict.exit_code) == (Judgement.INCONCLUSIVE, 3)
-    assert verdict.sentence.startswith(f"{TEXT}. To decide it: mend the step and run it again.")
+    assert verdict.sentence.startswith(f"{TEXT}. To decide it: mend that and run it again.")
 
 
 def test_a_journey_that_it_ended_is_no_failure_of_the_target() -> None:
