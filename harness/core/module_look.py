@@ -34,8 +34,8 @@ def look_alone(program: str, reference: UserReference, what: str) -> None:
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         said = [line.removeprefix(_SAYS) for line in lines if line.startswith(_SAYS)]
-        text = (said or lines)[-1:]
-        raise UsageError("".join(text) or f"{what} {reference}: its module ends Python")
+        last = (said or lines)[-1:]
+        raise UsageError("".join(last) or f"{what} {reference}: its module ends Python")
 
 
 def looked_at(look: Callable[[UserReference], Any]) -> int:

@@ -58,7 +58,7 @@ def _same(one: type, other: type) -> bool:
 
 
 def _wrong(spec: type[FaultSpec]) -> Iterator[str]:
-    """What cannot be of what a class says of itself, and what would be valid."""
+    """Every statement of a class about itself that is invalid, and what would be valid."""
     own = [n for n, hint in inspect.get_annotations(spec).items() if "ClassVar" not in str(hint)]
     if own and "__dataclass_fields__" not in vars(spec):
         yield f" has the field {own[0]}, so write @dataclass(frozen=True, slots=True) above it"
