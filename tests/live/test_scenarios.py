@@ -142,7 +142,8 @@ def test_network_partition_fails_naive(naive_state_dir: Path, tmp_path: Path) ->
 
 def test_server_failure_passes(runner: Runner, stack: Stack) -> None:
     """One replica's death is tolerated, the death of all is an outage that ends."""
-    run = runner("server_failure", *SHORT, "--fault=5s")
+    # Replicas of a busy machine take seconds to start; then it still has to be seen that it lasts.
+    run = runner("server_failure", *SHORT, "--fault=5s", "--recovery=10s")
 
     assert (run.exit_code, run.verdict["verdict"]) == (0, "pass"), run.output
     one, every = run.verdict["faults"]
