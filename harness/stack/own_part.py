@@ -39,7 +39,7 @@ def _wrong(part: StackPart) -> Iterator[str]:
             inspect.signature(act).bind(*takes)
         except (TypeError, ValueError):
             yield mistake(part, method, f"must be {like}")
-        if not inspect.iscoroutinefunction(act):
+        if not _may_be_awaited(act, method):
             yield mistake(part, method, f"must be async: {like}")
     group: Any = getattr(part, "group", None)
     if not isinstance(group, str) or not LINK_NAME.fullmatch(group):
@@ -57,12 +57,21 @@ def _wrong(part: StackPart) -> Iterator[str]:
         yield f"{place_of_class(kind)}: {kind.__name__}.listens {shown(part.listens)} {valid}"
 
 
+def _may_be_awaited(act: Any, method: str) -> bool:
+    """Whether a method is async, is so behind a decorator, or hands on what another one returns."""
+    whole = inspect.unwrap(act)
+    handed_on = method in getattr(getattr(whole, "__code__", None), "co_names", ())
+    return inspect.iscoroutinefunction(whole) or handed_on
+
+
 async def done_by(part: StackPart, method: str, *given: Any) -> Any:
     """What a method of a part returns; UsageError with its place where one of the user's raised
     what says nothing of the environment.
     """
     try:
-        return await getattr(part, method)(*given)
+        made = getattr(part, method)(*given)
+        if inspect.isawaitable(made):
+            return await made
     except (HarnessError, UsageError, OSError):
         raise
     except (Exception, SystemExit) as error:
@@ -71,6 +80,8 @@ async def done_by(part: StackPart, method: str, *given: Any) -> Any:
         theirs = any(is_theirs(frame.filename) for frame in extract_tb(error.__traceback__))
         said, place = f"raised {message_of(error)}", place_of(error) if theirs else ""
         raise UsageError(mistake(part, method, said, place)) from error
+    like = f"async def {method}(self, {', '.join(_ASYNC[method])})"
+    raise UsageError(mistake(part, method, f"must be async: {like}"))
 
 
 def mistake(part: StackPart, method: str, said: str, place: str = "") -> str:

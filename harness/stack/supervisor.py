@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import sys
@@ -18,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from harness.core.errors import HarnessError, UsageError
 from harness.core.http_calls import get
@@ -40,8 +41,10 @@ from harness.stack.watchdog import watch_orphaned_faults
 EVENT_LOG = "supervisor.jsonl"
 _ONCE_SECONDS_MAX = 60.0
 _POLL_SECONDS = 0.02
-_SECRET_LETTERS_MIN = 4
-"""A shorter value is a word like "on", and would be found everywhere."""
+_SECRET_LETTERS_MIN, _LONG_LETTERS_MIN = 4, 8
+"""A shorter value is a word like "on" or "error", and would be found everywhere."""
+_CALLED_SECRET = re.compile(r"(?i)pass|secret|token|key|credential|auth")
+_PASSWORDS = re.compile(r"(?i)passw(?:or)?d\s*=\s*'?([^\s'&;]+)")
 _FORGOTTEN_CHECK_SECONDS = 1.0
 
 
@@ -123,9 +126,9 @@ class Supervisor:
             return False
         part = self._part_of[name]
         ready = await done_by(part, "is_ready", self, child)
-        if not isinstance(ready, bool):
+        if ready is None:
             raise UsageError(mistake(part, "is_ready", "must return True or False"))
-        return ready
+        return bool(ready)
 
     async def wait_ready(self, name: str, seconds: float, *, fail_fast: bool = False) -> int:
         """Waits until a process is ready; the monotonic instant at which it was seen to be.
@@ -265,13 +268,19 @@ def _last_words(spec: ChildSpec) -> str:
 
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
-    """What may be one: the values that not every program has, and the passwords of addresses."""
+    """What may be one: the values of variables that are called so, long values that not every
+    program has, and passwords of addresses.
+    """
     usual = clean_environment()
     for name, value in environment.items():
-        if usual.get(name) != value and len(value) >= _SECRET_LETTERS_MIN and not value.isdigit():
-            yield value
+        found = [match[1] for match in _PASSWORDS.finditer(value)]
         with contextlib.suppress(ValueError):
-            yield from filter(None, [urlsplit(value).password])
+            found.append(urlsplit(value).password or "")
+        found += [unquote(each) for each in found]
+        is_called_so = _CALLED_SECRET.search(name) is not None
+        if is_called_so or (len(value) >= _LONG_LETTERS_MIN and not value.isdigit()):
+            found += [value] * (usual.get(name) != value)
+        yield from (each for each in found if len(each) >= _SECRET_LETTERS_MIN)
 
 
 def _report(report: protocol.LaunchReport) -> None:

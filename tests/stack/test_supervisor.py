@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -20,7 +21,7 @@ from harness.stack.launch import LaunchSpec
 from harness.stack.own_part import done_by, require_whole
 from harness.stack.parts.part import StackPart
 from harness.stack.state import Stack, StackLink, read_state, save_state
-from harness.stack.supervisor import Supervisor
+from harness.stack.supervisor import Supervisor, _secrets
 
 
 @pytest.fixture
@@ -109,6 +110,17 @@ def sync(*_: Any) -> Any:
     """It cannot be waited for."""
 
 
+def hands_on(part: Any, yard: Any) -> Any:
+    """What another method returns, which is waited for."""
+    return StackPart.settle(part, yard)
+
+
+@functools.wraps(fails)
+def behind(*given: Any) -> Any:
+    """A decorator around what is async."""
+    return fails(*given)
+
+
 async def alone() -> None:
     """It is told nothing."""
 
@@ -117,6 +129,7 @@ async def alone() -> None:
     ("said", "wrong"),
     [
         ({}, None),
+        ({"settle": hands_on, "start": behind}, None),
         ({"start": sync}, "Book.start must be async: async def start(self, yard)"),
         ({"is_ready": sync}, "Book.is_ready must be async: async def is_ready(self, yard, child)"),
         ({"settle": alone}, "Book.settle must be async def settle(self, yard)"),
@@ -149,6 +162,7 @@ def test_a_mistake_in_a_part_is_told_with_its_place() -> None:
         raise HarnessError("no disk")
 
     for method, expected, why in (
+        (sync, UsageError, f"{HERE}Book.start must be async"),
         (fails, UsageError, f"{HERE}Book.start raised KeyError: 'name'"),
         (lacks, HarnessError, "no disk"),
     ):
@@ -166,6 +180,7 @@ def test_a_mistake_in_a_part_is_told_with_its_place() -> None:
         ({"is_ready": fails}, f"{HERE}Book.is_ready raised KeyError: 'name'"),
         ({"is_ready": alone}, f"{HERE}Book.is_ready raised TypeError"),
         ({"is_ready": lambda *_: asyncio.sleep(0)}, f"{HERE}Book.is_ready must return True or"),
+        ({"is_ready": sync}, f"{HERE}Book.is_ready must be async"),
         ({}, r"book was not ready after 1 s: no such user: pass=\*\*\* port=7000 \(all of it"),
     ],
 )
@@ -191,3 +206,20 @@ def test_a_part_that_does_not_come_up_says_why_and_no_secret(
 
     with pytest.raises((HarnessError, UsageError), match=wrong):
         asyncio.run(started())
+
+
+def test_what_is_hidden_of_the_last_words() -> None:
+    """Values of variables that are called so, and passwords within others; no common word."""
+    given = {
+        "PGPASSWORD": "12345678",
+        "API_TOKEN": "abcd",
+        "URL": "postgres://u:p%40ss@h/db",
+        "DSN": "host=h password='in-dsn' user=u",
+        "LEVEL": "error",
+        "PORT": "70000000",
+    }
+
+    found = set(_secrets(clean_environment(**given)))
+
+    assert found >= {"12345678", "abcd", "p%40ss", "p@ss", "in-dsn", given["URL"]}
+    assert not found & {"error", "70000000", "h", "u"}
