@@ -12,7 +12,12 @@ import pytest
 
 from harness.core import http_calls
 from harness.core.errors import HarnessError
-from harness.history.ledger_facts import LOAN_STATUSES, LedgerEntry, LedgerReading
+from harness.history.ledger_facts import (
+    BOOKED_STATUSES,
+    LOAN_STATUSES,
+    LedgerEntry,
+    LedgerReading,
+)
 from harness.target import contract
 from harness.target import ledger as ledger_module
 from harness.target.contract import ContractLedger
@@ -342,7 +347,7 @@ def test_a_whole_number_may_come_with_a_point() -> None:
 
 @pytest.mark.parametrize(
     ("status", "payments"),
-    [("", 1), *((s, int(s in ("disbursed", "repaid"))) for s in LOAN_STATUSES)],
+    [("", 1), *((s, int(s in BOOKED_STATUSES)) for s in LOAN_STATUSES if s != "cancelled")],
 )
 def test_what_is_not_told_of_payments_is_told_by_the_status(status: str, payments: int) -> None:
     """A decline without a column of payments is no loan that was paid out."""
@@ -350,6 +355,31 @@ def test_what_is_not_told_of_payments_is_told_by_the_status(status: str, payment
     found = entry_of(row, int, {f"x{status}": status})
     assert (found.disbursements, found.ledger_balance_fen) == (payments, 9 * payments)
     assert entry_of({**row, "payments": 2}, int, {f"x{status}": status}).disbursements == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "known"),
+    [
+        ({}, None),
+        ({"payments": None}, None),
+        ({"balance": 0}, None),
+        ({"balance": None}, None),
+        ({"payments": 0}, (0, 0)),
+        ({"payments": 1, "balance": 0}, (1, 0)),
+        ({"balance": 9}, (1, 9)),
+    ],
+)
+def test_a_cancelled_loan_may_have_been_paid_out_before(more: Any, known: Any) -> None:
+    """Where nothing but its status is known, none of it is: the run must not pass by it."""
+    row = {"cursor": 1, "key": "k", "account": "a", "principal": 9, "status": "VOID", **more}
+    found = entry_of(row, int, {"VOID": "cancelled"})
+    assert OwnLoans(frozenset("b"), frozenset("b")).of([found]) == []
+    ours = OwnLoans(frozenset("k"), frozenset())
+    if known is None:
+        with pytest.raises(HarnessError, match="status cancelled; whether it was paid out"):
+            ours.of([found])
+    else:
+        assert [(e.disbursements, e.ledger_balance_fen) for e in ours.of([found])] == [known]
 
 
 def test_a_status_that_is_not_mapped_is_named() -> None:

@@ -18,7 +18,6 @@ from harness.core.http_messages import Reply
 from harness.core.http_times import retry_after_s
 from harness.core.rows import plain, reason_of
 from harness.history.ledger_facts import (
-    BOOKED_STATUSES,
     LOAN_STATUSES,
     KeyedLoan,
     LedgerEntry,
@@ -46,6 +45,11 @@ PUT_OFF_SECONDS_MAX = 60.0
 """For which a target may put off its audit calls, the waits of one reading added up."""
 _EXACT_MAX = 2**53
 """Below it, a float holds every whole number."""
+_NEVER_PAID = ("under_review", "approved", "declined")
+"""Where only one of these statuses is shown, nothing was ever paid out."""
+_EITHER = "cancelled"
+"""Before or after it was paid out."""
+_NOT_KNOWN = "whether it was paid out is not known: give payments, 0 for none"
 REQUIRED = ("cursor", "key", "account", "principal")
 COLUMNS = (*REQUIRED, "loan", "payments", "status", "balance", "at")
 """What a ledger of SQL or HTTP shows of a loan."""
@@ -203,14 +207,16 @@ def entry_of(
     status = _text(row.get("status"))
     status = statuses.get(status, status)
     trouble = _wrong_status(loan_id, status)
-    unpaid = status and status not in BOOKED_STATUSES
     principal, payments, balance = 0, 0, 0
     try:
         principal = _money(row["principal"], minor)
-        payments = int(row.get("payments", 0 if unpaid else 1) or 0)
+        payments = int(row.get("payments", 0 if status in _NEVER_PAID else 1) or 0)
         balance = principal if payments > 0 else 0
         if "balance" in row:
             balance = _money(row["balance"], minor)
+        # What was paid out and then cancelled may have a balance of 0, too.
+        if status == _EITHER and row.get("payments") is None and not ("balance" in row and balance):
+            trouble = f"the ledger's loan {loan_id} has the status {status}; {_NOT_KNOWN}"
     except Exception as error:  # noqa: BLE001  # a class may read its money in its own way
         trouble = f"the ledger's loan {loan_id} is not as declared: {reason_of(error)}"
     entry = LedgerEntry(
