@@ -1,12 +1,14 @@
 """A user's own injector, looked at where it is called: what it raises, and what it returns.
 
-A mistake in one is a line with the class, the method, and file and line of it. It is remembered: a
-run whose fault did not do as it says cannot be judged. It keeps no fault from being healed.
+A mistake in one is a line with the class, the method, and file and line of it. It is remembered
+until the method does well: a run whose fault did not do as it says cannot be judged. It keeps no
+fault from being healed.
 """
 
+import contextlib
 import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from traceback import extract_tb
 from typing import Any, cast
@@ -19,6 +21,10 @@ from harness.history.fault_facts import LockHolder
 from harness.plan.checked import shown, type_problems
 
 METHODS = ("ready", "inject", "read_back", "canary", "gone", "heal", "healed", "clean_up")
+_AT_WORK = ("read_back", "canary", "gone")
+"""They look at a fault at work: once its heal has begun, what they meet says nothing."""
+_UNDONE = (Awaitable, Iterator, AsyncIterator, Callable)
+"""What is returned instead of work: a coroutine, a generator, a function without its brackets."""
 
 
 class InjectorMistake(UsageError):  # noqa: N818  # of the user's, in their file
@@ -59,7 +65,7 @@ def _takes(found: Callable[..., Any], *values: str) -> bool:
 
 def _what(found: Any) -> str:
     """What was returned; a text may be a secret."""
-    if found is None or isinstance(found, bool | int | float):
+    if found is None or type(found) in (bool, float) or (type(found) is int and abs(found) < 2**64):
         return f"{found}"
     why = next(type_problems(found), "") if isinstance(found, Proof | Gone) else ""
     return f"a value of type {type(found).__name__}" + (f", whose {why}" if why else "")
@@ -71,9 +77,9 @@ def guarded(make: Callable[[], Any], name: str) -> Injector:
     """
     try:
         made = make()
-    except (HarnessError, UsageError, Interrupted):
+    except (HarnessError, UsageError, Interrupted, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise InjectorMistake(f"{place_of(error)}: {name} raised {message_of(error)}") from error
     if not isinstance(made, Injector):
         raise InjectorMistake(f"{name} returned {_what(made)}; it must return an Injector")
@@ -82,12 +88,18 @@ def guarded(make: Callable[[], Any], name: str) -> Injector:
 
 
 class GuardedInjector(Injector):
-    """An injector of the user's. What it did wrong is in ``mistakes``, once for each method."""
+    """An injector of the user's. ``mistakes`` has what each method did wrong at its last call."""
 
     def __init__(self, own: Injector) -> None:
         self._own = own
         self._since_ns = 0
-        self._first: dict[str, str] = {}
+        self._healing = False
+        self._wrong: dict[str, str] = {}
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:  # type: ignore[override]  # threads change it
+        """As they stand now."""
+        return tuple(self._wrong.values())
 
     def ready(self) -> Proof:
         """As its own, and a proof of that kind."""
@@ -122,14 +134,19 @@ class GuardedInjector(Injector):
         """As its own. Where the instant that it returns cannot be, that of its return: the change
         is undone, and nothing is gained by doing it again.
         """
-        found = self._call("heal")
-        holders: Any = getattr(self._own, "held_up_by", ())
-        if isinstance(holders, tuple) and all(isinstance(one, LockHolder) for one in holders):
-            self.held_up_by = holders
+        self._healing = True
+        try:
+            found = self._call("heal")
+        finally:
+            with contextlib.suppress(BaseException):  # of a property, say: it hides no heal
+                holders = tuple(self._own.held_up_by)
+                if all(isinstance(one, LockHolder) for one in holders):
+                    self.held_up_by = holders
         if type(found) is int and self._can_be(found):
             return found
         must = "time.monotonic_ns() at the instant of healing"
-        self._mistake("heal", f"returned {_what(found)}; it must return {must}")
+        with contextlib.suppress(BaseException):  # as above: what it returned may raise when shown
+            self._mistake("heal", f"returned {_what(found)}; it must return {must}")
         return time.monotonic_ns()
 
     def healed(self) -> Proof:
@@ -157,19 +174,24 @@ class GuardedInjector(Injector):
 
     def _call(self, method: str) -> Any:
         try:
-            return getattr(self._own, method)()
-        except (HarnessError, UsageError, Interrupted, OSError):
+            found = getattr(self._own, method)()
+        except (HarnessError, UsageError, Interrupted, OSError, KeyboardInterrupt):
             raise  # it means what it says
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # asyncio's, say, ends a thread as well
             theirs = any(is_theirs(f.filename) for f in extract_tb(error.__traceback__))
             place = place_of(error) if theirs else ""
             raise self._mistake(method, f"raised {message_of(error)}", place) from error
+        if issubclass(type(found), _UNDONE):
+            must = "it must do its work before it returns"
+            raise self._mistake(method, f"returned {_what(found)}, which was not run; {must}")
+        self._wrong.pop(method, None)
+        return found
 
     def _mistake(self, method: str, said: str, place: str = "") -> InjectorMistake:
         kind = type(self._own)
         act = getattr(kind, method, None)
         begins = place_of_function(act) if inspect.isfunction(act) else place_of_class(kind)
         text = f"{place or begins}: {kind.__name__}.{method} {said}"
-        self._first.setdefault(method, text)
-        self.mistakes = tuple(self._first.values())
+        if not (self._healing and method in _AT_WORK):
+            self._wrong[method] = text
         return InjectorMistake(text)

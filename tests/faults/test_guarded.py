@@ -1,5 +1,6 @@
 """A mistake in a user's own fault: named with its place, and it keeps nothing from being healed."""
 
+import asyncio
 import re
 import sys
 import time
@@ -16,7 +17,7 @@ from harness.faults.guarded import GuardedInjector, InjectorMistake, guarded, wr
 from harness.faults.heal.healing import heal_fault
 from harness.faults.timeline import FaultTimeline
 from harness.history.events import FaultFact, Proof
-from harness.history.fault_facts import EndedBy
+from harness.history.fault_facts import EndedBy, LockHolder
 from harness.history.journal import Journal
 from tests.faults.test_timeline import PLANNED, Breakable, Place
 
@@ -40,9 +41,42 @@ def leaves(_self: Any) -> Any:
     sys.exit("no root")
 
 
+def cancelled(_self: Any) -> Any:
+    """No `Exception`, and none of ours."""
+    raise asyncio.CancelledError
+
+
+async def wait(_self: Any) -> None:
+    """A method that cannot be called as it is."""
+
+
+def raising(error: BaseException) -> Callable[[Any], Any]:
+    """A method that raises it."""
+
+    def method(_self: Any) -> Any:
+        raise error
+
+    return method
+
+
+def then(*methods: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A method that is each of them in turn, at last the last."""
+    left = [*methods]
+
+    def method(self: Any) -> Any:
+        return (left.pop(0) if left[1:] else left[0])(self)
+
+    return method
+
+
 def returning(value: Any) -> Callable[[Any], Any]:
     """A method that returns it."""
     return lambda _self: value() if callable(value) else value
+
+
+def returning_it(value: Any) -> Callable[[Any], Any]:
+    """The same of what can be called itself."""
+    return lambda _self: value
 
 
 @pytest.mark.parametrize(
@@ -50,6 +84,8 @@ def returning(value: Any) -> Callable[[Any], Any]:
     [
         ("inject", fails, "Own.inject raised KeyError: 'name'"),
         ("inject", leaves, "Own.inject raised SystemExit: no root"),
+        ("inject", cancelled, "Own.inject raised CancelledError"),
+        ("inject", lambda self: map(self.heal, ()), "Own.inject returned a value of type map, wh"),
         ("heal", fails, "Own.heal raised KeyError: 'name'"),
         ("canary", returning(3), 'Own.canary returned 3; it must return Proof("canary"'),
         ("healed", returning(None), 'Own.healed returned None; it must return Proof("healed"'),
@@ -97,7 +133,15 @@ def test_what_an_injector_says_itself_is_no_mistake(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "instant", [None, True, time.time_ns, time.monotonic, lambda: time.monotonic_ns() - AFTER_NS]
+    "instant",
+    [
+        None,
+        True,
+        time.time_ns,
+        time.monotonic,
+        lambda: time.monotonic_ns() - AFTER_NS,
+        lambda: 10**5000,
+    ],
 )
 def test_an_instant_of_healing_that_cannot_be_is_that_of_its_return(
     instant: Any, tmp_path: Path
@@ -114,6 +158,77 @@ def test_an_instant_of_healing_that_cannot_be_is_that_of_its_return(
     assert result.called_ns <= result.healed_ns <= (result.returned_ns or 0)
     assert "Own.heal returned" in injector.mistakes[0]
     assert "it must return time.monotonic_ns() at the instant" in injector.mistakes[0]
+
+
+@pytest.mark.parametrize(
+    "unrun", [wait, lambda _: (x for x in ()), lambda _: map(str, ()), lambda self: self.clean_up]
+)
+def test_a_heal_that_hands_back_its_work_has_not_healed(unrun: Any, tmp_path: Path) -> None:
+    """Nothing of it was run: it is tried again, and not announced as healed before it is."""
+    made = unrun(Breakable())
+    injector = having(heal=then(returning_it(made), Breakable.heal))
+    journal = Journal(tmp_path, "stack-1", "run", "conductor")
+    place: Any = Place(tmp_path)
+    with pytest.raises(InjectorMistake, match="it must do its work before it returns"):
+        having(heal=returning_it(made)).heal()
+    result = heal_fault(PLANNED, place, journal, injector=injector)
+    getattr(made, "close", dict)()
+
+    assert result.tries == 2
+    assert injector._own.heals == 1
+    assert injector.mistakes == ()
+
+
+@pytest.mark.parametrize("error", [None, HarnessError("not now"), KeyError("x")])
+@pytest.mark.parametrize(
+    ("holders", "told"),
+    [
+        (lambda one: property(returning((one,))), 1),
+        (lambda one: [one], 1),
+        (lambda _: property(raising(KeyError("x"))), 0),
+        (lambda _: property(raising(SystemExit())), 0),
+        (lambda _: 3, 0),
+        (lambda _: ("a lock",), 0),
+    ],
+)
+def test_who_held_up_a_heal_is_told_and_hides_no_heal(
+    holders: Any, told: int, error: Exception | None
+) -> None:
+    """Whatever stands there, the heal is what it was."""
+    one = LockHolder(1, "app", "idle", "2026-11-30T00:00:00Z")
+    heal = raising(error) if error else Breakable.heal
+    injector = having(held_up_by=holders(one), heal=heal)
+    if error is None:
+        assert injector.heal() > 0
+    else:
+        with pytest.raises((HarnessError, InjectorMistake)):
+            injector.heal()
+
+    assert injector.held_up_by == (one,) * told
+
+
+@pytest.mark.parametrize("name", ["ready", "inject", "canary", "gone", "heal", "healed"])
+def test_what_a_method_did_wrong_is_forgotten_once_it_does_well(name: str) -> None:
+    """A wait for an answer may meet what is no answer."""
+    injector = having(**{name: then(fails, getattr(Breakable, name))})
+    with pytest.raises(InjectorMistake):
+        getattr(injector, name)()
+    assert len(injector.mistakes) == 1
+    getattr(injector, name)()
+
+    assert injector.mistakes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("canary", 0), ("read_back", 0), ("gone", 0), ("healed", 1), ("clean_up", 1)]
+)
+def test_what_the_heal_cuts_off_is_no_mistake(name: str, told: int) -> None:
+    """As a proof that does not hold by then is none; what comes after the heal has to do well."""
+    injector = having(**{name: lambda _: fails(injector.heal())})
+    with pytest.raises(InjectorMistake):
+        getattr(injector, name)()
+
+    assert len(injector.mistakes) == told
 
 
 def test_a_proof_of_another_kind_is_understood_and_told() -> None:
@@ -162,10 +277,8 @@ def test_only_a_users_own_is_looked_at() -> None:
         guarded(lambda: None, "Own")
     with pytest.raises(InjectorMistake, match=f"{HERE}Own raised KeyError: 'name'"):
         guarded(lambda: fails(None), "Own")
-
-
-async def wait(_self: Any) -> None:
-    """A method that cannot be called as it is."""
+    with pytest.raises(InjectorMistake, match=f"{HERE}Own raised CancelledError"):
+        guarded(lambda: cancelled(None), "Own")
 
 
 def makes(planned: Any, spec: Any, stack: Any) -> Injector:
