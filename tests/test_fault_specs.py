@@ -22,6 +22,7 @@ from harness.plan import fault_registry
 from harness.plan.fault import FaultSpec, Phrase
 from harness.plan.fault_registry import spec_from
 from harness.plan.fault_text import parse_fault
+from harness.plan.layout import Need
 from harness.plan.schedule import scheduled
 from tests.builders import LOCAL, planned_fault
 
@@ -172,7 +173,39 @@ def test_a_fault_that_was_not_registered_is_not_planned(kind: Any) -> None:
         scheduled({"1-fog": kind("edge")}, 1.0, 1.0, None, LOCAL)
 
 
-@pytest.mark.parametrize("found", ["it must be even", None, [3]])
+def test_what_a_class_says_of_itself_may_have_a_type() -> None:
+    """It makes no field of it."""
+    typed = {"kind": str, "phrase": Phrase, "needs": tuple[Need, ...]}
+    said = {"__annotations__": typed, "needs": ()}
+    plain = type(LinkFault)("Fog", (LinkFault,), {"kind": "fog", "told": "fog", **said})
+    assert list(fault_registry._wrong(plain)) == []
+
+    plain.__annotations__["depth"] = int
+    assert next(fault_registry._wrong(plain)).startswith(" has the field depth, so write @data")
+
+
+@pytest.mark.parametrize(
+    ("found", "wrong"),
+    [
+        (lambda texts: texts, "Fog: it must be even"),
+        (lambda texts: (text for text in texts), "Fog: it must be even"),
+        (dict.fromkeys, "Fog: it must be even"),
+        (lambda _: (x for x in ()), ""),
+        (lambda _: set(), ""),
+        (lambda _: "", ""),
+    ],
+)
+def test_objections_may_be_whatever_holds_texts(found: Any, wrong: str) -> None:
+    """Also for those who heal what is left over of such a fault."""
+    kind = fog(objections=lambda _: found(["it must be even"]))
+    if not wrong:
+        assert kind("edge").problems == []
+        return
+    with pytest.raises(UsageError, match=f"^{wrong}$"):
+        kind("edge")
+
+
+@pytest.mark.parametrize("found", ["it must be even", None, [3], 3])
 def test_objections_are_a_list_of_texts(found: Any) -> None:
     """A text is not read letter by letter."""
     kind = fog(objections=lambda _: found)
@@ -202,3 +235,18 @@ def test_a_module_that_the_conductor_cannot_load_is_refused_before_a_run(
     finally:
         del sys.modules["fog_alone"]
     require_alone(Partition)
+
+
+def test_a_module_is_looked_at_once_however_many_faults_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look starts an interpreter."""
+    looks: list[Any] = []
+    monkeypatch.setattr("harness.faults.registry.look_alone", lambda *words: looks.append(words))
+    module = ModuleType("fog_once")
+    module.__file__ = str(tmp_path / "fog_once.py")
+    monkeypatch.setitem(sys.modules, "fog_once", module)
+    for name in ("Fog", "Mist", "Rain"):
+        require_alone(fog(name, __module__="fog_once"))
+
+    assert len(looks) == 1

@@ -78,11 +78,16 @@ def load_own(modules: Iterable[UserReference]) -> None:
         imported(reference, WHAT)
 
 
-@cache
 def require_alone(kind: type[FaultSpec]) -> None:
     """Refuse, as UsageError, a fault of the user's own whose module the conductor cannot load."""
     if (reference := reference_to(kind)) is not None:
-        look_alone("harness.core.module_look", reference, WHAT)
+        _look_alone(reference)
+
+
+@cache
+def _look_alone(reference: UserReference) -> None:
+    """Once for each module, however many faults are in it: it takes an interpreter."""
+    look_alone("harness.core.module_look", reference, WHAT)
 
 
 def load_announced(module: tuple[str, str] | None) -> None:

@@ -5,7 +5,7 @@ Planning turns it into a `PlannedFault`: nothing that reads a plan, a journal or
 classes of faults. Nothing here has an effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -120,7 +120,7 @@ class FaultSpec(metaclass=CheckedClass):
         """What two faults cannot have at the same time: the heal of one would end the other."""
         return self.resets
 
-    def objections(self) -> list[str]:
+    def objections(self) -> Iterable[str]:
         """What is wrong with its own fields, each with what would be valid.
 
         The values have the right types. (A dataclass with slots cannot call ``super()``.)
@@ -130,12 +130,14 @@ class FaultSpec(metaclass=CheckedClass):
     @property
     def problems(self) -> list[str]:
         """Every value that is not valid, each with what would be."""
-        found = self.objections()
-        if not isinstance(found, list | tuple) or not all(isinstance(one, str) for one in found):
+        said: Any = self.objections()
+        # An empty text objects to nothing: what is left over of such a fault is healed.
+        is_list = isinstance(said, Iterable) and not (isinstance(said, str) and said)
+        found = [*said] if is_list else []
+        if not is_list or not all(isinstance(one, str) for one in found):
             where = place_of_function(type(self).objections)
             must = "must return a list of texts, an empty one where all is well"
-            return [f"objections {must}, not {shown(found)} ({where})"]
-        found = [*found]
+            return [f"objections {must}, not {shown(said)} ({where})"]
         for name, least in (("at", 0.0), ("lasts", 0.001)):
             try:
                 value_s = durations.seconds(getattr(self, name))

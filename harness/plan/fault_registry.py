@@ -57,9 +57,16 @@ def _same(one: type, other: type) -> bool:
     return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
 
 
+def _is_field(spec: type[FaultSpec], name: str, hint: Any) -> bool:
+    """Whether an annotation is meant as a field: it is none of what every fault says of itself."""
+    given = isinstance(vars(FaultSpec).get(name), property) and name in vars(spec)
+    said = inspect.get_annotations(FaultSpec).keys() - OWN_FIELDS
+    return not (given or name in said or "ClassVar" in str(hint))
+
+
 def _wrong(spec: type[FaultSpec]) -> Iterator[str]:
     """Every statement of a class about itself that is invalid, and what would be valid."""
-    own = [n for n, hint in inspect.get_annotations(spec).items() if "ClassVar" not in str(hint)]
+    own = [n for n, hint in inspect.get_annotations(spec).items() if _is_field(spec, n, hint)]
     if own and "__dataclass_fields__" not in vars(spec):
         yield f" has the field {own[0]}, so write @dataclass(frozen=True, slots=True) above it"
     kind: Any = getattr(spec, "kind", None)
