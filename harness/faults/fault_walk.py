@@ -67,12 +67,18 @@ class OneFault:
         self._heal_asked = threading.Event()
         self._heal_begun = threading.Event()
         self._seen_ns = 0
+        self._before: tuple[str, ...] = ()
         self._gone: Gone | None = None
 
     @property
     def at_work(self) -> bool:
         """Whether its injection was begun and its heal is not done."""
         return self.fact.inject_called_ns is not None and self.fact.heal_returned_ns is None
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """What its injectors did that they must not, each once."""
+        return (*dict.fromkeys((*self._before, *self.injector.mistakes)),)
 
     # --- commands ----------------------------------------------------------------------------
 
@@ -202,7 +208,7 @@ class OneFault:
         planned = resolved(self.planned, stack, self._run.journal.run_id)
         if planned.parts == self.planned.parts:
             return
-        self.planned = planned
+        self.planned, self._before = planned, self.injector.mistakes
         self.injector = injector_for(planned, stack)
         if set(planned.parts) == set(stack.layout.candidates(planned.target)):
             return  # all that it may mean, which were looked at before the load

@@ -244,7 +244,7 @@ class FaultTimeline:
             self.errors += self._proxy_log.errors(self._zero_ns)
         for fault in self._one_fault.values():
             fault.clean_up()
-            mistakes = (f"{text} ({fault.planned.name})" for text in fault.injector.mistakes)
+            mistakes = (f"{text} ({fault.planned.name})" for text in fault.mistakes)
             self.errors += [ErrorRecord(text, of_step=True) for text in mistakes]
 
     def audit(self, load_ended_ns: int | None) -> tuple[Proof, ...]:
