@@ -1,11 +1,12 @@
 """Where a fault may go: loopback, and hosts the user named."""
 
-import ipaddress
 import socket
 import urllib.parse
 from collections.abc import Collection
 
 from harness.core.errors import UsageError
+from harness.core.host_port import is_loopback as is_loopback
+from harness.core.host_port import is_same_address as is_same_address
 from harness.core.host_port import join_address as join_address
 from harness.core.host_port import split_address as split_address
 
@@ -44,16 +45,6 @@ def _can_be(host: str) -> bool:
         return False
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its very name."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def require_allowed(host: str, allow_targets: Collection[str], *, look_up: bool = True) -> None:
     """Refuses, as UsageError, a host that is neither loopback nor named by the user.
 
@@ -87,10 +78,3 @@ def leads_to(host: str, address: str) -> bool:
     """Whether who connects to a host may reach what listens on an address; looks a name up."""
     found = {one.removeprefix("::ffff:") for one in _meant_by(host)}
     return address in {_TAKEN_FOR.get(one, one) for one in found}
-
-
-def is_same_address(one: str, other: str) -> bool:
-    """Whether two ``host:port`` are one, by their text alone: all names of this machine are."""
-    (host, port), (other_host, other_port) = split_address(one), split_address(other)
-    here = is_loopback(host) and is_loopback(other_host)
-    return port == other_port and (here or host.lower() == other_host.lower())
