@@ -23,7 +23,7 @@ from harness.plan.checked import shown, type_problems
 METHODS = ("ready", "inject", "read_back", "canary", "gone", "heal", "healed", "clean_up")
 _AT_WORK = ("read_back", "canary", "gone")
 """They look at a fault at work: once its heal has begun, what they meet says nothing."""
-_UNDONE = (Awaitable, Iterator, AsyncIterator, Callable)
+_UNDONE: Any = (Awaitable, Iterator, AsyncIterator, Callable)
 """What is returned instead of work: a coroutine, a generator, a function without its brackets."""
 
 

@@ -120,7 +120,7 @@ class FaultSpec(metaclass=CheckedClass):
         """What two faults cannot have at the same time: the heal of one would end the other."""
         return self.resets
 
-    def objections(self) -> Iterable[str]:
+    def objections(self) -> list[str]:
         """What is wrong with its own fields, each with what would be valid.
 
         The values have the right types. (A dataclass with slots cannot call ``super()``.)
