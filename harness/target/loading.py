@@ -9,16 +9,22 @@ import sys
 from collections.abc import Iterator
 from dataclasses import is_dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from harness.core.errors import UsageError
+from harness.core.host_port import is_same_address, join_address
 from harness.core.module_look import look_alone, looked_at
 from harness.core.places import place_of_class
 from harness.core.user_module import UserReference, class_in, imported, raised, reference_of
 from harness.target.declared import steps_of
+from harness.target.http_ledger import HTTP_PORT
 from harness.target.interface import Target
 from harness.target.target_rules import METHODS
 
 WHAT = "target"
+_ASKED_WITH = {"session": "log_in", "loans": "find_by_key"}
+_MAY_LACK = ("log_in", "credit_line", "find_by_key", *_ASKED_WITH)
+"""Methods that a target may do without, and by which other one two of them are asked for."""
 
 
 def target_reference(text: str, *folders: Path) -> UserReference:
@@ -52,11 +58,28 @@ def _wrong(made: Target, url: str | None) -> Iterator[str]:
     if not hasattr(made, "is_checked"):
         own = ", which that of a dataclass does not" if is_dataclass(made) else ""
         yield f".__init__ must call super().__init__(url){own}"
-    elif url and made.url != url.rstrip("/"):
+    elif url and not _is_same(made.url, url):
         yield ".__init__ must pass its url on: super().__init__(url), and no other one"
     for name in METHODS:
-        if name in vars(made):
+        # One that is not asked for may be the name of something else, like the session of a client.
+        asks = _ASKED_WITH.get(name, name)
+        is_used = name not in _MAY_LACK or getattr(type(made), asks) is not getattr(Target, asks)
+        if name in vars(made) and (is_used or callable(vars(made)[name])):
             yield f".{name} must be a method of the class, not set in __init__"
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two addresses are one: all names of this machine are."""
+    if one == other.rstrip("/"):
+        return True
+    try:
+        parts = [urlsplit(str(url).rstrip("/")) for url in (one, other)]
+        rest = {part._replace(netloc="") for part in parts}
+        users = {part.username for part in parts}
+        at = [join_address(part.hostname or "", part.port or HTTP_PORT) for part in parts]
+        return len(rest) == len(users) == 1 and is_same_address(*at)
+    except (ValueError, UsageError):
+        return False
 
 
 def file_of(made_by: type) -> str | None:
