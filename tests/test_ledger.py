@@ -337,12 +337,12 @@ def test_a_row_that_names_no_key_at_all_is_none(audit: Audit, target: Ledger) ->
 
 def test_a_whole_number_may_come_with_a_point() -> None:
     """As a driver gives it: it stays the id and the cursor that the API shows."""
-    row = {"cursor": 7.0, "key": Decimal("5.0"), "account": 12.0, "principal": 1, "loan": 12.5}
-    found = entry_of(row, int, {})
-    assert (found.cursor, found.idempotency_key, found.account_id, found.loan_id) == (
-        *(7, "5", "12"),
-        "12.5",
-    )
+    large = {"cursor": Decimal(2**60), "account": Decimal("1E+17"), "key": Decimal("5.0")}
+    row = {"cursor": 7.0, "key": 5.0, "account": 12.0, "principal": 1, "loan": 12.5}
+    found, exact = entry_of(row, int, {}), entry_of(row | large, int, {})
+    assert (found.cursor, found.idempotency_key, found.account_id) == (7, "5", "12")
+    assert (exact.cursor, exact.idempotency_key, exact.account_id) == (2**60, "5", str(10**17))
+    assert found.loan_id == "12.5"
 
 
 @pytest.mark.parametrize(

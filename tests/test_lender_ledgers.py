@@ -168,13 +168,25 @@ def test_a_loan_without_an_id_is_called_by_its_cursor(
 
 
 @pytest.mark.parametrize(
-    "cursor", [Decimal("NaN"), Decimal("Infinity"), Decimal("1.5"), 1.5, float("nan"), 1e30, True]
+    "cursor",
+    [
+        *(Decimal("NaN"), Decimal("Infinity"), Decimal("1.5"), Decimal("1E+999999")),
+        *(1.5, float("nan"), 1e30, float(2**53), True),
+    ],
 )
 def test_a_cursor_that_is_none_leaves_the_ledger_unread(cursor: Any) -> None:
     """No page could be asked for behind it."""
     row = {"cursor": cursor, "key": "k", "account": "a", "principal": 1}
     with pytest.raises(HarnessError, match="must be a whole number or text"):
         ledgers.entry_of(row, int, {})
+
+
+@pytest.mark.parametrize("text", ["$$a -- b$$", "$a_1$a; -- b$a_1$", "'a /* b'", "'a;--'"])
+@pytest.mark.parametrize("end", ["", ";", " -- x"])
+def test_a_text_that_looks_like_a_comment_stays(text: str, end: str) -> None:
+    """Whatever marks it as a text; a bracket behind the query is in no comment."""
+    made = sql_ledger._without_end(f"SELECT {text}{end}")
+    assert made == f"SELECT {text}{'' if end == ';' else end}\n"
 
 
 @pytest.mark.parametrize("end", ["", " ;", " -- newest last", "; -- end\n", " /* a; */ ; -- b;"])

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial, partialmethod
@@ -14,11 +15,13 @@ from harness.core.http_calls import NO_PATIENCE
 from harness.core.http_messages import Reply, request
 from harness.history.events import Outcome, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerEntry
+from harness.plan.decline import Decline
 from harness.target.account_provisioning import AccountProvisioner
 from harness.target.classification import NO_TRUTH, Answer, Classification
 from harness.target.declared import declared
 from harness.target.interface import Target
 from harness.target.ledger import Ledger
+from harness.target.ledger_watch import OwnLoans
 from harness.target.request import (
     BorrowerAccount,
     LoanRequest,
@@ -102,7 +105,7 @@ def fails(*_: Any, **__: Any) -> Any:
         ("session", "token", "a value of type str; it must return OpenedSession"),
         ("grants", 1, "a value of type int; it must return True or False"),
         ("classify", None, "None; it must return a Classification"),
-        ("classify", JUDGED("ok"), "a Classification whose outcome is a value of type str"),
+        ("classify", JUDGED("fine"), "a Classification whose outcome is a value of type str"),
         ("classify", JUDGED(Outcome.OK, token=5), "a Classification whose token is a value of"),
         ("session", OpenedSession(UNTYPED_TEXT), "a OpenedSession whose token is a value of type"),
         ("loans", [{}], "a value of type dict in it; it must return a tuple of KeyedLoans"),
@@ -232,6 +235,28 @@ def test_what_is_right_passes() -> None:
         Two().headers(ACCOUNT)
 
 
+def test_the_text_of_an_enum_is_the_enum() -> None:
+    """What compares by identity finds it; the object of the user's stays as it is."""
+    told = JUDGED("failed", decline="credit")
+    found = having(classify=lambda *_: told).classify(Step.BORROW, Answer(), NO_TRUTH)
+    assert (found.outcome is Outcome.FAILED, found.decline is Decline.CREDIT) == (True, True)
+    assert type(told.decline) is str
+
+
+def test_an_error_that_is_raised_again_and_again_does_not_grow() -> None:
+    """Its last note says which method raised it last."""
+    error = KeyError("none")
+
+    def fail(*_: Any) -> Any:
+        raise error
+
+    target = having(session=fail, loans=fail)
+    for name in ("session", "loans", "session"):
+        with pytest.raises(KeyError):
+            getattr(target, name)(REPLY)
+    assert error.__notes__ == ["Wrong.loans", "Wrong.session"]
+
+
 @pytest.mark.parametrize("name", ["borrow", "headers", "log_in", "credit_line", "find_by_key"])
 def test_it_is_met_before_anything_is_sent(name: str) -> None:
     """By a dry run, and by what sets borrowers up, for a run and for `lendchaos try`."""
@@ -247,15 +272,10 @@ def test_it_is_met_before_anything_is_sent(name: str) -> None:
     [
         ("page", (0,), None, "None; it must return a list of LedgerEntries"),
         ("page", (0,), [{}], "with a value of type dict in it"),
-        (
-            "page",
-            (0,),
-            [entry(principal_fen=Decimal(1))],
-            "principal_fen is a value of type Decimal",
-        ),
-        ("page", (0,), [entry(created_at=date(2026, 1, 1))], "created_at is a value of type date"),
         ("page", (0,), [entry(loan_id=7)], "loan_id is a value of type int"),
-        ("page", (0,), [entry(disbursements=2**70)], "disbursements is a value of type int"),
+        ("page", (0,), [entry(account_id=7)], "account_id is a value of type int"),
+        ("page", (0,), [entry(idempotency_key=b"k")], "idempotency_key is a value of type bytes"),
+        ("page", (0,), [entry(cursor=None)], "cursor is None"),
         ("by_key", ("k",), [KEYED("1", "?", 5)], "with the status '?'"),
         ("cursor", (), 1.5, "a value of type float; it must return a whole number or text"),
         ("invariants", (NO_PATIENCE,), (1, ()), "a value of type int; it must return True"),
@@ -274,6 +294,44 @@ def test_mistakes_in_a_ledger_leave_it_unread(
         getattr(wrong, name)(*arguments)
     with pytest.raises(HarnessError, match=f"{HERE}Wrong.{name} raised KeyError: 'name'"):
         getattr(having(Ledger, **(page | {name: fails})), name)(*arguments)
+
+
+@dataclass(frozen=True)
+class Extended(LedgerEntry):
+    """A row with more in it."""
+
+    branch: int = 0
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        (entry(principal_fen=Decimal(1)), "its principal_fen is a value of type Decimal"),
+        (entry(created_at=date(2026, 1, 1)), "its created_at is a value of type date"),
+        (entry(created_at=None), "its created_at is None"),
+        (entry(status=None), "its status is None"),
+        (entry(disbursements=2**70), "its disbursements is a value of type int"),
+        (entry(loan_id=None), "the ledger's loan 1: its loan_id is None"),
+        (Extended(1, "1", "a", "k", 1, 1, 1, "", "?", 5), "has the status '?'"),
+        (Extended(1, "1", "a", "k", 1, 1, UNTYPED_TEXT / 2, "", "", UNTYPED), "its ledger_balance"),
+    ],
+)
+def test_a_row_that_is_wrong_does_no_harm_unless_it_is_of_this_run(
+    row: LedgerEntry, why: str
+) -> None:
+    """Whose it is must be known; the other rows of its page are read."""
+    found = having(Ledger, page=lambda *_: [row, entry(cursor=2, loan_id="2")]).page(0)
+    assert [(each.cursor, each.account_id) for each in found] == [(1, "a"), (2, "a")]
+    assert OwnLoans(frozenset("b"), frozenset("b")).of(found) == []
+    with pytest.raises(HarnessError, match=re.escape(why)):
+        OwnLoans(frozenset("k"), frozenset()).of(found)
+
+
+def test_a_row_of_no_one_does_no_harm() -> None:
+    """None is no key and no account, as in the rows of a query."""
+    row = entry(account_id=None, idempotency_key=None)
+    (found,) = having(Ledger, page=lambda *_: [row]).page(0)
+    assert (found.account_id, found.idempotency_key) == ("", "")
 
 
 def test_a_header_is_sent_once_in_whatever_case_it_is_written() -> None:

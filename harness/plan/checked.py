@@ -4,9 +4,9 @@ import difflib
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cache
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
 
 from harness.core.errors import UsageError
 from harness.core.numbers import INTEGER_MAX
@@ -106,6 +106,15 @@ def unlike_fields(made: Any) -> Iterator[tuple[str, Any, str]]:
         check = None if value is field.default else _check_of(kind, field.name)
         if check is not None and (text := check(value)):
             yield field.name, value, f"{text[0].lower()}{text[1:]}"
+
+
+def member_of(kind: type, name: str, value: Any) -> StrEnum | None:
+    """The member of an enum of texts that a field may have and whose text this value is."""
+    hint = get_type_hints(kind).get(name)
+    for each in get_args(hint) or (hint,):
+        if isinstance(each, type) and issubclass(each, StrEnum) and value in [*each]:
+            return each(value)
+    return None
 
 
 def fits(hint: Any, value: Any) -> bool:

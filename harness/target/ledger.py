@@ -16,7 +16,7 @@ from harness.core.errors import HarnessError, PutOffError, UsageError
 from harness.core.http_calls import NO_PATIENCE, PUT_OFF, Http, Patience
 from harness.core.http_messages import Reply
 from harness.core.http_times import retry_after_s
-from harness.core.rows import plain, reason_of
+from harness.core.rows import reason_of
 from harness.history.ledger_facts import (
     LOAN_STATUSES,
     KeyedLoan,
@@ -30,6 +30,7 @@ from harness.target.user_methods import (
     UnlikeError,
     each,
     guard,
+    kind_of,
     one_of,
     or_none,
     pair,
@@ -45,6 +46,8 @@ PUT_OFF_SECONDS_MAX = 60.0
 """For which a target may put off its audit calls, the waits of one reading added up."""
 _EXACT_MAX = 2**53
 """Below it, a float holds every whole number."""
+_DIGITS_MAX = 10**40
+"""A Decimal holds every one, and may be too large to be written."""
 _NEVER_PAID = ("under_review", "approved", "declined")
 """Where only one of these statuses is shown, nothing was ever paid out."""
 _EITHER = "cancelled"
@@ -54,14 +57,29 @@ REQUIRED = ("cursor", "key", "account", "principal")
 COLUMNS = (*REQUIRED, "loan", "payments", "status", "balance", "at")
 """What a ledger of SQL or HTTP shows of a loan."""
 KEYED_LOANS = f"a tuple of KeyedLoans, each with a status of {', '.join(LOAN_STATUSES)}"
-_ENTRY, _KEYED_LOAN = record(LedgerEntry), record(KeyedLoan)
+_KEYED_LOAN = record(KeyedLoan)
+_WHOSE = ("cursor", "loan_id", "account_id", "idempotency_key")
 
 
 def _read_entry(found: Any) -> LedgerEntry:
-    """An `UnclearEntry` where its status is not known: that of someone else does no harm."""
-    entry: LedgerEntry = _ENTRY(found)
-    wrong = _wrong_status(entry.loan_id, entry.status)
-    return unclear(entry, wrong) if wrong else entry
+    """An `UnclearEntry` where it is not as it must be: that of someone else does no harm.
+
+    `UnlikeError` where no one can know whose it is, or what comes behind it.
+    """
+    entry: LedgerEntry = one_of(LedgerEntry)(found)
+    known: dict[str, Any] = {}
+    trouble = ""
+    ours = LedgerEntry.__dataclass_fields__  # a class of the user's may have more
+    for name, value, why in (found for found in unlike_fields(entry) if found[0] in ours):
+        wrong = f"{name} is {kind_of(value)} ({why})"
+        if name == "cursor" or (name in _WHOSE and value is not None):
+            raise UnlikeError(f"a {LedgerEntry.__name__} whose {wrong}")
+        # None is no key and no account, as in the rows of `entry_of`.
+        names = {"loan_id": str(entry.cursor), "account_id": "", "idempotency_key": ""}
+        known[name] = names.get(name, "" if name in ("created_at", "status") else 0)
+        trouble = f"the ledger's loan {known.get('loan_id', entry.loan_id)}: its {wrong}"
+    trouble = trouble or _wrong_status(entry.loan_id, entry.status)
+    return unclear(entry, trouble, **known) if trouble else entry
 
 
 def read_keyed(found: Any) -> KeyedLoan:
@@ -235,9 +253,10 @@ def entry_of(
     return unclear(entry, trouble) if trouble else entry
 
 
-def unclear(entry: LedgerEntry, trouble: str) -> UnclearEntry:
-    """The same row, of which this is not clear."""
-    return UnclearEntry(**{**plain(entry), "trouble": trouble})
+def unclear(entry: LedgerEntry, trouble: str, **known: Any) -> UnclearEntry:
+    """The same row, of which this is not clear; ``known`` replaces fields of another type."""
+    shown = {name: getattr(entry, name) for name in LedgerEntry.__dataclass_fields__}
+    return UnclearEntry(**{**shown, **known, "trouble": trouble})
 
 
 def keyed(entry: LedgerEntry) -> KeyedLoan:
@@ -257,7 +276,8 @@ def _text(shown: Any) -> str:
 def _whole(shown: Any) -> Any:
     """A whole number as one, which a driver may give as 12.0; anything else as it is."""
     exact = Decimal(shown) if isinstance(shown, float | Decimal) else Decimal("NaN")
-    is_whole = exact.is_finite() and abs(exact) < _EXACT_MAX and exact == int(exact)
+    bound = _EXACT_MAX if isinstance(shown, float) else _DIGITS_MAX
+    is_whole = exact.is_finite() and abs(exact) < bound and exact == int(exact)
     return int(exact) if is_whole else shown
 
 

@@ -150,7 +150,8 @@ class LedgerWatch:
         began_s = time.monotonic()
         try:
             listed = self._ours.of(self._ledger.listing(self._source.cursor, self._patience)[0])
-            tables = self._ledger.rows(self._ours.accounts)
+            rows = self._ledger.rows(self._ours.accounts)
+            tables = None if rows is None else clear(rows)
         except HarnessError as error:
             self._trouble = str(error)
             return False

@@ -40,8 +40,12 @@ _READ_ONLY = "-c default_transaction_read_only=on -c statement_timeout=10000"
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s", "numeric": ":1", "named": ":1"}
 """Where a value goes, by the ``paramstyle`` of a driver (PEP 249)."""
 _DATABASE = f"database must be {DATABASE_FORM}, or a function that opens a connection"
-_PART = re.compile(r"'(?:''|[^'])*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|.", re.DOTALL)
-"""A text, a name, a comment, or any other character of a query."""
+_PART = re.compile(
+    r"(?<![\w$])(\$(?:[^\W\d]\w*)?\$).*?\1|(?<!\w)[eE]'(?:\\.|''|[^'\\])*'"
+    r"|'(?:''|[^'])*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|.",
+    re.DOTALL,
+)
+"""A text (in dollars, with escapes, or plain), a name, a comment, or any other character."""
 _SAYS_NOTHING = re.compile(r"\s|;|--|/\*")
 SHOWN_MAX = 20
 """Rows of one check that are reported."""
@@ -169,9 +173,15 @@ def _mark(connection: Any) -> str:
 
 
 def _without_end(query: str) -> str:
-    """A query that can stand in brackets: without comments and semicolons behind it."""
-    ends = [found.end() for found in _PART.finditer(query) if not _SAYS_NOTHING.match(found[0])]
-    return query[: max(ends, default=0)]
+    """A query that can stand in brackets: without semicolons, and what is behind them.
+
+    One without is left alone: no text that only looks like a comment is lost. A comment at its end
+    ends with the line.
+    """
+    parts = [*_PART.finditer(query)]
+    end = max((part.end() for part in parts if not _SAYS_NOTHING.match(part[0])), default=0)
+    is_ended = any(part[0] == ";" and part.start() >= end for part in parts)
+    return f"{query[:end] if is_ended else query}\n"
 
 
 def _wanted() -> str:

@@ -6,6 +6,7 @@ wherever it is met: at a dry run, at set-up, in the load, or when the ledger is 
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import partial, partialmethod, wraps
 from traceback import extract_tb
@@ -13,7 +14,7 @@ from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted, UsageError
 from harness.core.places import is_theirs, message_of, place_of, place_of_function
-from harness.plan.checked import unlike_fields
+from harness.plan.checked import member_of, unlike_fields
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 """What a method may raise that reads an answer in which there is nothing of the kind."""
@@ -94,6 +95,9 @@ def _guarded(
             raise error(f"{place_of_function(act)}: {text}") from None
         except passes as said:
             if isinstance(said, method.may_raise):
+                notes = getattr(said, "__notes__", [])
+                if where in notes:  # the same object may be raised again and again
+                    notes.remove(where)
                 said.add_note(where)
             raise
         except Exception as raised:
@@ -144,13 +148,21 @@ def one_of(*kinds: type) -> Callable[[Any], Any]:
 
 
 def record(kind: type) -> Callable[[Any], Any]:
-    """Reads one of these dataclasses, each field of which has the type that it has to have."""
+    """Reads one of these dataclasses, each field of which has the type that it has to have.
+
+    The text of an enum becomes the enum: to compare by identity would miss it.
+    """
     read_kind = one_of(kind)
 
     def read(found: Any) -> Any:
-        for name, value, why in unlike_fields(read_kind(found)):
-            raise UnlikeError(f"a {kind.__name__} whose {name} is {kind_of(value)} ({why})")
-        return found
+        made = read_kind(found)
+        for name, value, why in unlike_fields(found):
+            member = member_of(type(found), name, value)
+            if member is None:
+                raise UnlikeError(f"a {kind.__name__} whose {name} is {kind_of(value)} ({why})")
+            made = copy(found) if made is found else made
+            object.__setattr__(made, name, member)
+        return made
 
     return read
 
