@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -302,6 +302,11 @@ def test_the_tables_must_be_at_rest_and_agree(audit: Audit, clock: Clock) -> Non
 
     assert reading.source == "audit and SQL"
     assert reading.sql_disagrees == ("key-8",)
+    # What is not clear in the tables agrees with nothing, and disagrees with nothing.
+    Tables.shown = [*rows[1:], replace(rows[0], created_at=None)]  # type: ignore[arg-type]
+    with serving(audit) as url:
+        reading = LedgerWatch(source_of(Tables(url, "secret", "ours")), OURS).read(5.0)
+    assert (reading.read, "its created_at is None" in (reading.error or "")) == (False, True)
 
 
 def test_a_listing_in_pages_is_one_listing(audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
