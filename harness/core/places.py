@@ -50,6 +50,16 @@ def place_of(error: BaseException, greenlet: Any = None) -> str:
     return _last_place([*reversed(spawned), *frames], frames)
 
 
+def concerns_user(error: BaseException) -> bool:
+    """Whether an exception came through the user's own code."""
+    return any(is_theirs(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
+
+
+def place_in_theirs(error: BaseException) -> str:
+    """``file:line`` in the user's own code where it arose; "" where that is elsewhere."""
+    return place_of(error) if concerns_user(error) else ""
+
+
 def place_of_call() -> str:
     """``file:line`` of the user's own code that called us just now."""
     frames = [(f.filename, f.lineno) for f in traceback.extract_stack()]

@@ -10,11 +10,16 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
-from traceback import extract_tb
 from typing import Any, cast
 
 from harness.core.errors import HarnessError, Interrupted, UsageError
-from harness.core.places import is_theirs, message_of, place_of, place_of_class, place_of_function
+from harness.core.places import (
+    message_of,
+    place_in_theirs,
+    place_of,
+    place_of_class,
+    place_of_function,
+)
 from harness.faults.base import Gone, Injector
 from harness.history.events import Proof
 from harness.history.fault_facts import LockHolder
@@ -178,9 +183,8 @@ class GuardedInjector(Injector):
         except (HarnessError, UsageError, Interrupted, OSError, KeyboardInterrupt):
             raise  # it means what it says
         except BaseException as error:  # asyncio's, say, ends a thread as well
-            theirs = any(is_theirs(f.filename) for f in extract_tb(error.__traceback__))
-            place = place_of(error) if theirs else ""
-            raise self._mistake(method, f"raised {message_of(error)}", place) from error
+            said = f"raised {message_of(error)}"
+            raise self._mistake(method, said, place_in_theirs(error)) from error
         if issubclass(type(found), _UNDONE):
             must = "it must do its work before it returns"
             raise self._mistake(method, f"returned {_what(found)}, which was not run; {must}")

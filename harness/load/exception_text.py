@@ -11,7 +11,7 @@ from gevent import GreenletExit
 from harness.core.errors import HarnessError, UsageError, internal_error
 from harness.core.exit_codes import ExitCode
 from harness.core.foreign_text import clean, clean_lines
-from harness.core.places import is_theirs as is_theirs
+from harness.core.places import concerns_user as concerns_user
 from harness.core.places import message_of as message_of
 from harness.core.places import place_of as place_of
 from harness.core.places import place_of_call as place_of_call
@@ -32,11 +32,6 @@ _OURS = (
     *(f"{folder}/" for folder in _LOCUSTS),
 )
 _GEVENT = (f"{Path(gevent.__file__).parent}/", "src/gevent/")
-
-
-def concerns_user(error: BaseException) -> bool:
-    """Whether an exception came through the user's own code."""
-    return any(is_theirs(frame.filename) for frame in traceback.extract_tb(error.__traceback__))
 
 
 def is_thrown_in(error: BaseException) -> bool:

@@ -5,11 +5,10 @@ A mistake in one is a line with the class, the method, and file and line of it.
 
 import inspect
 from collections.abc import Iterator
-from traceback import extract_tb
 from typing import Any
 
 from harness.core.errors import HarnessError, UsageError
-from harness.core.places import is_theirs, message_of, place_of, place_of_class, place_of_function
+from harness.core.places import message_of, place_in_theirs, place_of_class, place_of_function
 from harness.plan.checked import shown
 from harness.plan.target_parts import LINK_NAME
 from harness.stack.addresses import split_address
@@ -77,9 +76,8 @@ async def done_by(part: StackPart, method: str, *given: Any) -> Any:
     except (Exception, SystemExit) as error:
         if type(part).__module__.startswith("harness."):
             raise
-        theirs = any(is_theirs(frame.filename) for frame in extract_tb(error.__traceback__))
-        said, place = f"raised {message_of(error)}", place_of(error) if theirs else ""
-        raise UsageError(mistake(part, method, said, place)) from error
+        said = f"raised {message_of(error)}"
+        raise UsageError(mistake(part, method, said, place_in_theirs(error))) from error
     like = f"async def {method}(self, {', '.join(_ASYNC[method])})"
     raise UsageError(mistake(part, method, f"must be async: {like}"))
 

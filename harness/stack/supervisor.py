@@ -146,9 +146,9 @@ class Supervisor:
         while not await self.is_ready(name):
             child = self.children[name]
             if fail_fast and child.exits:
-                raise HarnessError(f"{name} ended at its start: {_last_words(child.spec)}")
+                raise HarnessError(f"{name} ended at its start: {_words_of(child)}")
             if time.monotonic() > deadline:
-                words = _last_words(child.spec)
+                words = _words_of(child)
                 raise HarnessError(f"{name} was not ready after {seconds:g} s: {words}")
             await asyncio.sleep(_POLL_SECONDS)
         return time.monotonic_ns()
@@ -168,7 +168,6 @@ class Supervisor:
     ) -> None:
         """Runs a command to its end; HarnessError where it fails, or takes too long."""
         path = self.stack.log_dir / f"{name}.log"
-        spec = ChildSpec(name=name, command=command, environment=environment, log_path=path)
         process = await spawn(command, path, environment)
         try:
             code = await asyncio.wait_for(process.wait(), _ONCE_SECONDS_MAX)
@@ -176,7 +175,7 @@ class Supervisor:
             process.kill()
             raise HarnessError(f"{name} took over {_ONCE_SECONDS_MAX:g} s") from None
         if code != 0:
-            raise HarnessError(f"{name} failed: {_last_words(spec)}")
+            raise HarnessError(f"{name} failed: {_last_words(path, environment)}")
 
     def report_step(self, text: str) -> None:
         """Tells who waits for the stack what is being done."""
@@ -255,16 +254,20 @@ class Supervisor:
         save_state(self.stack)
 
 
-def _last_words(spec: ChildSpec) -> str:
+def _words_of(child: Child) -> str:
+    return _last_words(child.spec.log_path, child.spec.environment)
+
+
+def _last_words(log_path: Path, environment: Mapping[str, str]) -> str:
     """The last line of a log, without what the program was told in its environment."""
     with contextlib.suppress(OSError):
-        lines = spec.log_path.read_bytes()[-2000:].decode(errors="replace").strip()
+        lines = log_path.read_bytes()[-2000:].decode(errors="replace").strip()
         if lines:
             words = lines.splitlines()[-1]
-            for secret in sorted(_secrets(spec.environment), key=len, reverse=True):
+            for secret in sorted(_secrets(environment), key=len, reverse=True):
                 words = words.replace(secret, "***")
-            return f"{words} (all of it: {spec.log_path})"
-    return f"it said nothing ({spec.log_path})"
+            return f"{words} (all of it: {log_path})"
+    return f"it said nothing ({log_path})"
 
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ import numpy as np
 from harness.core.errors import HarnessError
 from harness.core.http_calls import Http, Patience
 from harness.core.http_messages import Reply
+from harness.core.places import place_in_theirs
 from harness.history.columns import any_of
 from harness.history.events import GRANTED, Step
 from harness.history.ledger_facts import KeyedLoan, LedgerReading
@@ -29,7 +30,7 @@ from harness.target.account_provisioning import ProvisionedBorrower
 from harness.target.ledger_watch import LedgerSource, LedgerWatch, OwnLoans
 from harness.target.request import BorrowerAccount, Request
 from harness.target.transport import call
-from harness.target.user_methods import UNREADABLE, UserCodeError, place_in_theirs, with_place
+from harness.target.user_methods import UNREADABLE, UserCodeError, with_place
 
 ASKED_AT_ONCE = 4
 """As many as log in at once, which each of them may have to."""

@@ -9,11 +9,10 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import partial, partialmethod, wraps
-from traceback import extract_tb
 from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted, UsageError
-from harness.core.places import is_theirs, message_of, place_of, place_of_function
+from harness.core.places import message_of, place_in_theirs, place_of_function
 from harness.plan.checked import member_of, unlike_fields
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
@@ -113,12 +112,6 @@ def _awaited_by_no_one(found: Any) -> Any:
         return found
     found.close()  # Python would warn of it
     raise UnlikeError("a coroutine, so it must not be async")
-
-
-def place_in_theirs(error: BaseException) -> str:
-    """``file:line`` in the user's code where it arose; "" where that is elsewhere."""
-    theirs = any(is_theirs(frame.filename) for frame in extract_tb(error.__traceback__))
-    return place_of(error) if theirs else ""
 
 
 def with_place(error: BaseException) -> str:
