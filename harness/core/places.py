@@ -14,6 +14,7 @@ from harness.core.started_in import STARTED_IN
 
 _LOCUST = find_spec("locust")  # to import it would patch the standard library
 _LOCUSTS = (_LOCUST and _LOCUST.submodule_search_locations) or ()
+_PACKAGE = __name__.partition(".")[0]
 LETTERS_MAX = 2000
 """Of what an exception says."""
 _NOT_THEIRS = tuple(
@@ -26,6 +27,11 @@ _NOT_THEIRS = tuple(
     }
 )
 """Python, what is installed beside it, and the harness."""
+
+
+def is_of_harness(found: Any) -> bool:
+    """Whether a class or a function is defined in this package, by the name of its module."""
+    return str(getattr(found, "__module__", "")).partition(".")[0] == _PACKAGE
 
 
 def is_theirs(file_name: str) -> bool:

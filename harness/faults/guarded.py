@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from harness.core.errors import HarnessError, Interrupted, UsageError
 from harness.core.places import (
+    is_of_harness,
     message_of,
     place_in_theirs,
     place_of,
@@ -88,8 +89,7 @@ def guarded(make: Callable[[], Any], name: str) -> Injector:
         raise InjectorMistake(f"{place_of(error)}: {name} raised {message_of(error)}") from error
     if not isinstance(made, Injector):
         raise InjectorMistake(f"{name} returned {_what(made)}; it must return an Injector")
-    ours = type(made).__module__.partition(".")[0] == "harness"
-    return made if ours else GuardedInjector(made)
+    return made if is_of_harness(type(made)) else GuardedInjector(made)
 
 
 class GuardedInjector(Injector):

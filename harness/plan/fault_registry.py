@@ -15,7 +15,7 @@ from string import Formatter
 from typing import Any
 
 from harness.core.errors import UsageError
-from harness.core.places import message_of, place_of_class
+from harness.core.places import is_of_harness, message_of, place_of_class
 from harness.plan.checked import shown
 from harness.plan.fault import OWN_FIELDS, FaultSpec, Phrase, PlannedFault
 from harness.plan.layout import Need
@@ -40,7 +40,7 @@ def add_spec(spec: type[FaultSpec]) -> None:
     if wrong := next(_wrong(spec), ""):
         raise UsageError(f"{spec.__name__}{wrong}")
     # One that ships is known here before a user's own can take its name.
-    known = _SPECS if spec.__module__.startswith("harness.") else _filled()
+    known = _SPECS if is_of_harness(spec) else _filled()
     for other in known.values():
         if _same(other, spec):
             continue

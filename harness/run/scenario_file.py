@@ -17,6 +17,7 @@ from typing import Any
 
 from harness.core.errors import UsageError
 from harness.core.files import replace_file
+from harness.core.places import is_of_harness
 from harness.core.user_module import reference_of, reference_to
 from harness.plan.plan import Scenario
 
@@ -143,7 +144,7 @@ class _Writer:
         """What a class is called in the file: as `_PUBLIC` has it, else by its own module."""
         # Of ours only: what another class is called may be the name of one that brings Locust.
         name: str = kind.__name__
-        for module in _PUBLIC if kind.__module__.startswith("harness.") else ():
+        for module in _PUBLIC if is_of_harness(kind) else ():
             public = import_module(module)
             if name in dir(public) and getattr(public, name) is kind:
                 self._from.setdefault(module, set()).add(name)

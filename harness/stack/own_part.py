@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.core.errors import HarnessError, UsageError
-from harness.core.places import message_of, place_in_theirs, place_of_class, place_of_function
+from harness.core.places import (
+    is_of_harness,
+    message_of,
+    place_in_theirs,
+    place_of_class,
+    place_of_function,
+)
 from harness.plan.checked import shown
 from harness.plan.target_parts import LINK_NAME
 from harness.stack.addresses import split_address
@@ -74,7 +80,7 @@ async def done_by(part: StackPart, method: str, *given: Any) -> Any:
     except (HarnessError, UsageError, OSError):
         raise
     except (Exception, SystemExit) as error:
-        if type(part).__module__.startswith("harness."):
+        if is_of_harness(type(part)):
             raise
         said = f"raised {message_of(error)}"
         raise UsageError(mistake(part, method, said, place_in_theirs(error))) from error

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import get_type_hints
 
+from harness.core.places import is_of_harness
 from harness.history.events import Step
 from harness.plan.population import AccountClass
 from harness.plan.target_parts import Program
@@ -62,7 +63,7 @@ def misspelt(target: Target) -> tuple[str, ...]:
     own = {
         name: kind
         for kind in reversed(type(target).mro())
-        if issubclass(kind, Target) and kind.__module__.partition(".")[0] != "harness"
+        if issubclass(kind, Target) and not is_of_harness(kind)
         for name in vars(kind)
         if not name.startswith("_")
     }
