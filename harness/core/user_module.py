@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import TypeVar
 
 from harness.core.errors import UsageError
+from harness.core.places import is_of_harness
 
 KindT = TypeVar("KindT")
 UNWANTED = ("locust", "gevent")
@@ -65,7 +66,7 @@ def reference_to(kind: type) -> UserReference | None:
     """Where a class of the user's is, to be imported elsewhere; None for one of the harness."""
     name = kind.__module__
     file = getattr(sys.modules.get(name), "__file__", None)
-    if name.partition(".")[0] == "harness" or file is None:
+    if is_of_harness(kind) or file is None:
         return None
     path = Path(file)
     depth = name.count(".") + (path.stem == "__init__")

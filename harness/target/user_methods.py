@@ -12,12 +12,11 @@ from functools import partial, partialmethod, wraps
 from typing import Any
 
 from harness.core.errors import HarnessError, Interrupted, UsageError
-from harness.core.places import message_of, place_in_theirs, place_of_function
+from harness.core.places import is_of_harness, message_of, place_in_theirs, place_of_function
 from harness.plan.checked import member_of, unlike_fields
 
 UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
 """What a method may raise that reads an answer in which there is nothing of the kind."""
-_OURS = "harness"
 
 
 class UserCodeError(UsageError):
@@ -51,7 +50,7 @@ def guard(kind: type, methods: Mapping[str, Method], error: type[Exception]) -> 
         found = inspect.getattr_static(kind, name, None)
         wrap = type(found) if isinstance(found, staticmethod | classmethod) else None
         act = found if wrap is None else found.__func__
-        ours = getattr(act, "__module__", _OURS).partition(".")[0] == _OURS
+        ours = not hasattr(act, "__module__") or is_of_harness(act)
         if ours or hasattr(act, "is_guarded") or not callable(getattr(kind, name, None)):
             continue
         if wrap is None and not inspect.isfunction(act):
